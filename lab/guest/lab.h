@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What runs as /init inside a lab machine: it drives the real VFIO uAPI with
+ * real devices and reports what the kernel did. It measures and never judges;
+ * the host does (lab/report.awk).
+ */
+#ifndef LAB_H
+#define LAB_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MAX_GROUPS	8
+#define MAX_EDUS	4
+
+struct edu {
+	char bdf[16];		/* its PCI address, 0000:00:10.0 */
+	int fd;
+	volatile uint8_t *bar;
+};
+
+/* An IOMMU group: edu devices, and perhaps the bridge that they are behind */
+struct group {
+	char name[8];		/* A, B, ...; A2 is behind the same as A */
+	char iommu[64];		/* the IOMMU instance that it is behind */
+	int number;
+	int devices;		/* in the group: D of the cost table */
+	struct edu edus[MAX_EDUS];
+	int num_edus;
+	int fd;			/* 0 until it is first attached */
+};
+
+/* A piece of this process's memory, and where devices find it */
+struct range {
+	uint8_t *memory;
+	uint64_t iova;
+};
+
+/* What the kernel did between trace_begin() and trace_end() */
+struct trace {
+	int claim;		/* ->attach_dev calls of claiming DMA ownership */
+	int calls;		/* the other ->attach_dev calls */
+	int refused;		/* those of them that failed */
+	int position;		/* of the last refuser in its group: f */
+	int traced;		/* failures that the tracepoint reported */
+	char errnos[64];	/* of the failures, in order: -22,-22 or none */
+};
+
+/* report.c: lines for the host, and the kernel's log */
+void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void die(const char *format, ...)
+	__attribute__((format(printf, 1, 2), noreturn));
+void klog_begin(void);
+int klog_end(void);
+
+/* sysfs.c: small files and links below /sys */
+void put(const char *path, const char *text);
+bool try_put(const char *path, const char *text);
+void link_name(const char *path, char *name, size_t size);
+int count_entries(const char *path);
+
+/* trace.c: counting in the kernel, the same way on every kernel */
+bool trace_setup(const char *driver);
+void trace_begin(void);
+void trace_end(struct trace *trace);
+int trace_domains(void);
+
+/* vfio.c: the uAPI */
+int vfio_open_container(void);
+int vfio_attach(int container, struct group *group, bool first);
+int vfio_detach(struct group *group);
+void vfio_open_devices(struct group *group);
+void vfio_close_devices(struct group *group);
+void vfio_map(int container, struct range *range);
+void vfio_unmap(int container, struct range *range);
+
+/* edu.c: the device's DMA engine */
+#define DMA_BYTES	1024	/* the device's buffer has 4096 */
+void edu_read_memory(struct edu *edu, uint64_t iova);
+void edu_write_memory(struct edu *edu, uint64_t iova);
+void edu_wait(struct edu *edu);
+
+/* scenario.c */
+void run_scenario(struct group *groups, int count);
+
+#endif

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Everything that the host is to know goes through /dev/kmsg: so it stands in
+ * one order with what the kernel says, and no line is torn by another.
+ */
+#include "lab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/reboot.h>
+#include <unistd.h>
+
+#define LEVEL_DEBUG	7
+
+static int klog = -1;
+
+static void say(const char *key, const char *format, va_list args)
+{
+	static int fd = -1;
+	char line[512];
+	int n;
+
+	if (fd < 0)
+		fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	n = snprintf(line, sizeof(line), "<6>%s", key);
+	n += vsnprintf(line + n, sizeof(line) - n, format, args);
+	if (n >= (int)sizeof(line))
+		n = sizeof(line) - 1;
+	if (write(fd, line, n) != n)
+		abort();
+}
+
+void report(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say("LAB ", format, args);
+	va_end(args);
+}
+
+void die(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say("LAB broken ", format, args);
+	va_end(args);
+	reboot(RB_POWER_OFF);
+	_exit(1);
+}
+
+/* From here on the lines of the kernel's log count */
+void klog_begin(void)
+{
+	if (klog < 0)
+		klog = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (klog < 0 || lseek(klog, 0, SEEK_END) < 0)
+		die("/dev/kmsg: %s", strerror(errno));
+}
+
+/* How many lines above debug level the kernel has logged since klog_begin() */
+int klog_end(void)
+{
+	char record[8192];
+	unsigned int prio;
+	int lines = 0;
+	ssize_t n;
+
+	for (;;) {
+		n = read(klog, record, sizeof(record) - 1);
+		if (n < 0 && errno == EAGAIN)
+			return lines;
+		if (n <= 0)
+			die("/dev/kmsg overran: %s", strerror(errno));
+		record[n] = '\0';
+		/* the facility of the kernel's own lines is 0 */
+		if (sscanf(record, "%u", &prio) == 1 && prio < LEVEL_DEBUG)
+			lines++;
+	}
+}

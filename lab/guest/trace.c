@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every call of the driver's ->attach_dev and its return, every domain that the
+ * driver allocates and frees, and when the core claims DMA ownership: counted
+ * with kprobes on functions that both kernels have, so that the unpatched and
+ * the patched kernel are measured by the same means. The tracepoint exists on
+ * the patched kernel alone and is held against the kprobes there.
+ */
+#include "lab.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRACEFS		"/sys/kernel/tracing/"
+#define TRACEPOINT	"attach_device_failed"
+#define MAX_DOMAINS	32
+
+/* Domains of VFIO that are alive: those allocated outside of a claim */
+static unsigned long long domains[MAX_DOMAINS];
+
+static void probe(const char *format, const char *driver)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), format, driver);
+	if (!try_put(TRACEFS "kprobe_events", line))
+		die("cannot probe %s: %s", line, strerror(errno));
+}
+
+/* Returns whether the kernel has the tracepoint for failed attaches */
+bool trace_setup(const char *driver)
+{
+	/* struct device begins with its kobject, and that with its name */
+	probe("p:lab/attach %s_attach_dev domain=$arg1:x64 dev=+0(+0($arg2)):string",
+	      driver);
+	probe("r:lab/attached %s_attach_dev ret=$retval:s32", driver);
+	probe("r:lab/domain_alloc %s_domain_alloc domain=$retval:x64", driver);
+	probe("p:lab/domain_free %s_domain_free domain=$arg1:x64", driver);
+	probe("p:lab/claim iommu_group_claim_dma_owner", NULL);
+	probe("r:lab/claimed iommu_group_claim_dma_owner", NULL);
+	put(TRACEFS "events/lab/enable", "1");
+	return try_put(TRACEFS "events/iommu/" TRACEPOINT "/enable", "1");
+}
+
+/* Truncating the trace empties it */
+void trace_begin(void)
+{
+	FILE *file = fopen(TRACEFS "trace", "we");
+
+	if (!file)
+		die("cannot empty the trace: %s", strerror(errno));
+	fclose(file);
+}
+
+static void replace_domain(unsigned long long from, unsigned long long to)
+{
+	int i;
+
+	for (i = 0; i < MAX_DOMAINS; i++) {
+		if (domains[i] == from) {
+			domains[i] = to;
+			return;
+		}
+	}
+	if (from == 0)
+		die("more than %d domains", MAX_DOMAINS);
+}
+
+int trace_domains(void)
+{
+	int i, n = 0;
+
+	for (i = 0; i < MAX_DOMAINS; i++)
+		n += domains[i] != 0;
+	return n;
+}
+
+static void add_errno(struct trace *trace, int ret)
+{
+	size_t n = strlen(trace->errnos);
+
+	snprintf(trace->errnos + n, sizeof(trace->errnos) - n, "%s%d",
+		 n ? "," : "", ret);
+}
+
+/* What stands behind "event: ... key=" in a line of the trace */
+static const char *field(const char *line, const char *event, const char *key)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), " %s: ", event);
+	line = strstr(line, text);
+	return line && *key ? strstr(line, key) : line;
+}
+
+void trace_end(struct trace *trace)
+{
+	FILE *file = fopen(TRACEFS "trace", "re");
+	unsigned long long domain, last = 0;
+	int position = 0, open = 0, ret;
+	const char *value, *device;
+	bool claiming = false;
+	char line[512];
+
+	*trace = (struct trace){ };
+	if (!file)
+		die("cannot read the trace: %s", strerror(errno));
+
+	while (fgets(line, sizeof(line), file)) {
+		if (line[0] == '#')
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+
+		if (field(line, "claim", "")) {
+			claiming = true;
+		} else if (field(line, "claimed", "")) {
+			claiming = false;
+		} else if ((value = field(line, "attach", "domain="))) {
+			domain = strtoull(value + strlen("domain="), NULL, 16);
+			device = strstr(value, "dev=");
+			position = domain == last ? position + 1 : 1;
+			last = domain;
+			open++;
+			if (claiming)
+				trace->claim++;
+			else
+				trace->calls++;
+			report("# %s attach domain=%04llx %s",
+			       claiming ? "claim" : "vfio", domain >> 4 & 0xffff,
+			       device ? device : "");
+		} else if ((value = field(line, "attached", "ret="))) {
+			open--;
+			ret = atoi(value + strlen("ret="));
+			if (!ret)
+				continue;
+			report("# attach returned %d", ret);
+			trace->refused++;
+			trace->position = position;
+			add_errno(trace, ret);
+		} else if ((value = field(line, "domain_alloc", "domain="))) {
+			domain = strtoull(value + strlen("domain="), NULL, 16);
+			if (domain && !claiming)
+				replace_domain(0, domain);
+		} else if ((value = field(line, "domain_free", "domain="))) {
+			domain = strtoull(value + strlen("domain="), NULL, 16);
+			replace_domain(domain, 0);
+		} else if (field(line, TRACEPOINT, "")) {
+			report("# %s", strstr(line, TRACEPOINT));
+			trace->traced++;
+		}
+	}
+	fclose(file);
+	if (open)
+		die("the trace has lost %d events", open);
+}

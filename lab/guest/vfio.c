@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The VFIO uAPI as a VMM uses it: one container of type1v2, groups that come
+ * and go. Only attaching and detaching a group may fail: it is what is
+ * measured. Everything else that fails means a broken lab.
+ */
+#include "lab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/pci_regs.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define RANGE_BYTES	0x10000
+#define BAR_BYTES	0x100000
+
+int vfio_open_container(void)
+{
+	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+
+	if (container < 0)
+		die("/dev/vfio/vfio: %s", strerror(errno));
+	return container;
+}
+
+static void open_group(struct group *group)
+{
+	struct vfio_group_status status = { .argsz = sizeof(status) };
+	char path[32];
+
+	snprintf(path, sizeof(path), "/dev/vfio/%d", group->number);
+	group->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (group->fd < 0 || ioctl(group->fd, VFIO_GROUP_GET_STATUS, &status))
+		die("%s: %s", path, strerror(errno));
+	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE))
+		die("%s is not viable", path);
+}
+
+/* Returns 0 or a negative errno */
+int vfio_attach(int container, struct group *group, bool first)
+{
+	if (!group->fd)
+		open_group(group);
+	if (ioctl(group->fd, VFIO_GROUP_SET_CONTAINER, &container))
+		return -errno;
+	/* the first group gets its domain when the container gets its type */
+	if (first && ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+		return -errno;
+	return 0;
+}
+
+/* Returns 0 or a negative errno */
+int vfio_detach(struct group *group)
+{
+	return ioctl(group->fd, VFIO_GROUP_UNSET_CONTAINER) ? -errno : 0;
+}
+
+static void open_device(struct group *group, struct edu *edu)
+{
+	struct vfio_region_info config = {
+		.argsz = sizeof(config),
+		.index = VFIO_PCI_CONFIG_REGION_INDEX,
+	};
+	struct vfio_region_info bar = {
+		.argsz = sizeof(bar),
+		.index = VFIO_PCI_BAR0_REGION_INDEX,
+	};
+	uint16_t command = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+
+	edu->fd = ioctl(group->fd, VFIO_GROUP_GET_DEVICE_FD, edu->bdf);
+	if (edu->fd < 0)
+		die("%s: %s", edu->bdf, strerror(errno));
+	if (ioctl(edu->fd, VFIO_DEVICE_GET_REGION_INFO, &config) ||
+	    ioctl(edu->fd, VFIO_DEVICE_GET_REGION_INFO, &bar) ||
+	    pwrite(edu->fd, &command, sizeof(command),
+		   config.offset + PCI_COMMAND) != sizeof(command))
+		die("%s: config space: %s", edu->bdf, strerror(errno));
+	edu->bar = mmap(NULL, BAR_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+			edu->fd, bar.offset);
+	if (edu->bar == MAP_FAILED)
+		die("%s: BAR 0: %s", edu->bdf, strerror(errno));
+}
+
+void vfio_open_devices(struct group *group)
+{
+	int i;
+
+	for (i = 0; i < group->num_edus; i++)
+		open_device(group, &group->edus[i]);
+}
+
+/* A group leaves its container only when none of its devices is open */
+void vfio_close_devices(struct group *group)
+{
+	int i;
+
+	for (i = 0; i < group->num_edus; i++) {
+		munmap((void *)group->edus[i].bar, BAR_BYTES);
+		close(group->edus[i].fd);
+	}
+}
+
+void vfio_map(int container, struct range *range)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.iova = range->iova,
+		.size = RANGE_BYTES,
+	};
+
+	range->memory = mmap(NULL, RANGE_BYTES, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (range->memory == MAP_FAILED)
+		die("out of memory");
+	map.vaddr = (uintptr_t)range->memory;
+	if (ioctl(container, VFIO_IOMMU_MAP_DMA, &map))
+		die("map at %#llx: %s", map.iova, strerror(errno));
+}
+
+/* The memory stays, so that what still reaches it is seen */
+void vfio_unmap(int container, struct range *range)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.iova = range->iova,
+		.size = RANGE_BYTES,
+	};
+
+	if (ioctl(container, VFIO_IOMMU_UNMAP_DMA, &unmap))
+		die("unmap at %#llx: %s", unmap.iova, strerror(errno));
+}

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: awk -f report.awk -v machine=NAME [UNPATCHED.log] PATCHED.log
+#
+# Reads what the guest measured (lines "LAB what key=value ..." of the console)
+# and prints KTAP, the table and the tally. The last log is judged by the
+# contract; one before it must only have run to its end.
+
+BEGIN {
+	# Calls of ->attach_dev that one refused try may cost are, with the
+	# refuser at position f: the f calls, f - 1 to put back the devices
+	# before it, and as long as not all drivers keep the promise that a
+	# refusal changes nothing, one more to put back the refuser as well.
+	PUTS_BACK_REFUSER = 1
+
+	# Whether a group finds the domain of its own IOMMU instance at once, or
+	# (0) only after some of the container's other domains have refused it.
+	KNOWS_INSTANCES = 1
+
+	errnos[-6] = "ENXIO"; errnos[-12] = "ENOMEM"; errnos[-16] = "EBUSY"
+	errnos[-18] = "EXDEV"; errnos[-19] = "ENODEV"; errnos[-22] = "EINVAL"
+	errnos[-28] = "ENOSPC"
+
+	verdict["alone"] = "reaches memory"
+	verdict["joined"] = "reaches memory"
+	verdict["replayed"] = "reaches what was mapped before"
+	verdict["mapped"] = "reaches what is mapped now"
+	verdict["unmapped"] = "reaches what was unmapped"
+	verdict["kept"] = "reaches what stays mapped"
+	verdict["left"] = "reaches what stays mapped"
+
+	judged = ARGC > 2 ? 2 : 1
+	splat = "WARNING:|BUG:|Oops|INFO: (possible|suspicious|task|rcu)" \
+		"|Unable to handle|Kernel panic|Call trace"
+}
+
+{
+	run = FILENAME == ARGV[judged] ? judged : 1
+	sub(/\r$/, "")
+}
+
+/LAB broken / { broken[run] = substr($0, index($0, "LAB broken ") + 11) }
+/LAB done/ { done[run] = 1 }
+
+/LAB (kernel|device|attach|detach|dma) / {
+	for (key in f)
+		delete f[key]
+	for (i = 1; $i != "LAB"; i++)
+		;
+	what = $(i + 1)
+	for (i += 2; i <= NF; i++) {
+		at = index($i, "=")
+		f[substr($i, 1, at - 1)] = substr($i, at + 1)
+	}
+	if (what == "kernel") {
+		release[run] = f["release"]
+		tracepoint[run] = f["tracepoint"]
+	} else if (what == "device") {
+		devices[run] = devices[run] sprintf("# %-2s: %s in IOMMU group %s of %d, behind %s\n",
+			f["group"], f["bdf"], f["number"], f["devices"], f["iommu"])
+	} else {
+		row = ++rows[run]
+		if (what == "dma")
+			dma()
+		else
+			change()
+	}
+	next
+}
+
+!/LAB / && $0 ~ splat { splats[run] = splats[run] "#   " $0 "\n" }
+
+# A group was attached or detached. Of every row: label and cells are what the
+# table has, name is the test's, and bad is what is not as the contract has it.
+function change(   letter, fits, refused, calls, domains, other, D, how)
+{
+	letter = substr(f["group"], 1, 1)
+	D = f["devices"]
+	fits = members[run, letter] > 0
+	members[run, letter] += what == "attach" ? 1 : -1
+	domains = 0
+	for (other in members)
+		if (index(other, run SUBSEP) == 1 && members[other] > 0)
+			domains++
+
+	who[run] = f["group"] (what == "attach" ? " joins" : " leaves")
+	how = ""
+	refused = calls = 0
+	if (what == "attach") {
+		refused = fits ? 0 : f["before"]
+		if (fits && !KNOWS_INSTANCES && f["refused"] < f["before"])
+			refused = f["refused"]
+		calls = D + refused * (2 * f["position"] - 1 + PUTS_BACK_REFUSER)
+		how = ": " (f["before"] == 0 ? "the first" : \
+			fits ? "a domain fits" : \
+			refused (refused == 1 ? " domain refuses" : " domains refuse"))
+	}
+	label[run, row] = name[run, row] = who[run] how " (D=" D ")"
+	cells[run, row] = sprintf("%-8s %5d %4d %8d", errno(f["errnos"]),
+		f["calls"], f["log"], f["domains"])
+
+	expect("the ioctl", f["ret"], 0)
+	expect("refusals", f["refused"], refused)
+	expect("refusals that the tracepoint reports", f["traced"], refused)
+	expect("log lines", f["log"], 0)
+	expect("domains in the container", f["domains"], domains)
+	if (refused > 0)
+		expect("errno", errno(f["errnos"]), "EINVAL")
+	if (what == "attach") {
+		expect("->attach_dev calls to claim the group", f["claim"], D)
+		expect("->attach_dev calls", f["calls"], calls)
+	}
+}
+
+function dma()
+{
+	name[run, row] = who[run] ": DMA " verdict[f["when"]]
+	label[run, row] = "  DMA " verdict[f["when"]]
+	cells[run, row] = sprintf("%28s", f["reached"] " of " f["tried"])
+	expect("transfers that reach it", f["reached"],
+	       f["want"] == "reach" ? f["tried"] : 0)
+	if (f["tried"] == 0)
+		expect("transfers tried", 0, "some")
+}
+
+function expect(what, is, should)
+{
+	if (is "" != should "")
+		bad[run, row] = bad[run, row] \
+			sprintf("#   %s: %s, not %s\n", what, is, should)
+}
+
+# -22,-22 -> EINVAL
+function errno(list,   n, i, parts, text, one)
+{
+	if (list == "none")
+		return "-"
+	n = split(list, parts, ",")
+	text = ""
+	for (i = 1; i <= n; i++) {
+		one = parts[i] in errnos ? errnos[parts[i]] : parts[i]
+		if (index(" " text " ", " " one " ") == 0)
+			text = text (text == "" ? "" : " ") one
+	}
+	return text
+}
+
+function test(ok, text, why)
+{
+	printf "%sok %d %s\n%s", ok ? "" : "not ", ++tests, text, ok ? "" : why
+	if (ok)
+		passed++
+	else
+		failed++
+}
+
+END {
+	print "KTAP version 1"
+	printf "# %s\n", machine
+	for (run = 1; run <= judged; run++)
+		printf "# %s: kernel %s\n", run == judged ? "patched" : "unpatched",
+			run in release ? release[run] : "?"
+	printf "%s", devices[judged]
+	printf "1..%d\n", judged + 2 + rows[judged]
+
+	for (run = 1; run <= judged; run++)
+		test(run in done, (run == judged ? "patched" : "unpatched") \
+			" kernel runs to the end",
+		     run in broken ? "#   " broken[run] "\n" : \
+			"#   the console ends early\n")
+	test(tracepoint[judged] == "yes", "failed attaches have a tracepoint",
+	     "#   this kernel has none: it is not patched\n")
+	for (row = 1; row <= rows[judged]; row++)
+		test(!((judged, row) in bad), name[judged, row],
+		     bad[judged, row])
+	test(judged in done && !(judged in splats), "no warning in the kernel's log", splats[judged])
+	if (judged == 2 && 1 in splats)
+		printf "# the unpatched kernel warned:\n%s", splats[1]
+
+	print ""
+	table()
+	print ""
+	print "errno: what the driver refused with; calls: of ->attach_dev, without claiming"
+	print "DMA ownership; log: lines that the ioctl left; domains: then in the container."
+	printf "%d passed, %d failed, 0 skipped\n", passed, failed
+	exit failed > 0
+}
+
+function table(   rule, line)
+{
+	rule = "----------------------------"
+	line = sprintf("%-36s", "")
+	for (run = 1; run <= judged; run++)
+		line = line sprintf(" | %-28s", run == judged ? "patched" : "unpatched")
+	show(line)
+	line = sprintf("%-36s", "")
+	for (run = 1; run <= judged; run++)
+		line = line sprintf(" | %-8s %5s %4s %8s", "errno", "calls", "log",
+			"domains")
+	show(line)
+	line = "------------------------------------"
+	for (run = 1; run <= judged; run++)
+		line = line "-+-" rule
+	show(line)
+	for (row = 1; row <= rows[judged]; row++) {
+		line = sprintf("%-36s", label[judged, row])
+		for (run = 1; run <= judged; run++)
+			line = line sprintf(" | %-28s", cells[run, row])
+		show(line)
+	}
+}
+
+function show(line)
+{
+	sub(/ +$/, "", line)
+	print line
+}
