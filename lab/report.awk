@@ -13,10 +13,6 @@ BEGIN {
 	# refusal changes nothing, one more to put back the refuser as well.
 	PUTS_BACK_REFUSER = 1
 
-	# Whether a group finds the domain of its own IOMMU instance at once, or
-	# (0) only after some of the container's other domains have refused it.
-	KNOWS_INSTANCES = 1
-
 	errnos[-6] = "ENXIO"; errnos[-12] = "ENOMEM"; errnos[-16] = "EBUSY"
 	errnos[-18] = "EXDEV"; errnos[-19] = "ENODEV"; errnos[-22] = "EINVAL"
 	errnos[-28] = "ENOSPC"
@@ -87,9 +83,8 @@ function change(   letter, fits, refused, calls, domains, other, D, how)
 	how = ""
 	refused = calls = 0
 	if (what == "attach") {
+		# The domain of a group's own instance is found at once
 		refused = fits ? 0 : f["before"]
-		if (fits && !KNOWS_INSTANCES && f["refused"] < f["before"])
-			refused = f["refused"]
 		calls = D + refused * (2 * f["position"] - 1 + PUTS_BACK_REFUSER)
 		how = ": " (f["before"] == 0 ? "the first" : \
 			fits ? "a domain fits" : \
