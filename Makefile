@@ -6,7 +6,7 @@
 MACHINE ?= two-virtio-iommu
 export BASE SRC ARCH DRIVER TOPIC SIGNOFF
 
-.PHONY: help setup tree export demo check kunit lab lint bisect mbox clean
+.PHONY: help setup tree export demo check kunit lab audit lint bisect mbox clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -30,6 +30,9 @@ kunit: setup	## run the KUnit tests [ARCH= DRIVER=glob]
 
 lab: setup	## run one lab machine, unpatched and patched [MACHINE=]
 	@lab/run --compare $(MACHINE)
+
+audit: setup	## hold AUDIT.md against the queue, and add it up per driver
+	@scripts/audit
 
 lint: setup	## checkpatch, whitespace, kernel-doc for every patch
 	@scripts/lint

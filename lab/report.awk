@@ -7,12 +7,6 @@
 # contract; one before it must only have run to its end.
 
 BEGIN {
-	# Calls of ->attach_dev that one refused try may cost are, with the
-	# refuser at position f: the f calls, f - 1 to put back the devices
-	# before it, and as long as not all drivers keep the promise that a
-	# refusal changes nothing, one more to put back the refuser as well.
-	PUTS_BACK_REFUSER = 1
-
 	errnos[-6] = "ENXIO"; errnos[-12] = "ENOMEM"; errnos[-16] = "EBUSY"
 	errnos[-18] = "EXDEV"; errnos[-19] = "ENODEV"; errnos[-22] = "EINVAL"
 	errnos[-28] = "ENOSPC"
@@ -85,7 +79,9 @@ function change(   letter, fits, refused, calls, domains, other, D, how)
 	if (what == "attach") {
 		# The domain of a group's own instance is found at once
 		refused = fits ? 0 : f["before"]
-		calls = D + refused * (2 * f["position"] - 1 + PUTS_BACK_REFUSER)
+		# With the refuser at position f, a refused try costs f calls,
+		# and f - 1 to put back the devices before it
+		calls = D + refused * (2 * f["position"] - 1)
 		how = ": " (f["before"] == 0 ? "the first" : \
 			fits ? "a domain fits" : \
 			refused (refused == 1 ? " domain refuses" : " domains refuse"))

@@ -7,6 +7,7 @@
 
 about="$instances SMMUv3, QEMU with -device arm-smmuv3, ACPI"
 driver=arm_smmu
+name=arm-smmu-v3
 
 firmware=(-L /usr/share/qemu-efi-aarch64 -bios QEMU_EFI.fd)
 

@@ -93,11 +93,17 @@ stack() {
 	for topic in $(topics); do echo "$topic $prev"; prev=$topic; done
 }
 
+# What the queue is built and tested for.
+architectures() { (cd "$ROOT/configs" && echo *.config | sed 's/\.config//g'); }
+
 cross_compile() {
 	case $1 in
 	arm64) echo aarch64-linux-gnu- ;;
+	arm) echo arm-linux-gnueabihf- ;;
+	s390) echo s390x-linux-gnu- ;;
+	powerpc) echo powerpc-linux-gnu- ;;
 	x86_64) ;;
-	*) die "no configs/$1.config; known: $(cd "$ROOT/configs" && echo *.config | sed 's/\.config//g')" ;;
+	*) die "no configs/$1.config; known: $(architectures)" ;;
 	esac
 }
 
