@@ -20,26 +20,54 @@
 /* Domains of VFIO that are alive: those allocated outside of a claim */
 static unsigned long long domains[MAX_DOMAINS];
 
-static void probe(const char *format, const char *driver)
+/*
+ * Puts a probe on every function of that name: drivers that are built in
+ * together can have static ones alike, of which one is called. A name that is
+ * not unique is no place for a probe, so say where it is behind _text, which
+ * comes first in kallsyms. All probes of an event go by its name.
+ */
+static void probe(const char *event, const char *driver, const char *function,
+		  const char *fields)
 {
-	char line[256];
+	char line[256], name[128], symbol[128], type;
+	FILE *file = fopen("/proc/kallsyms", "re");
+	unsigned long long address, text = 0;
+	int found = 0;
 
-	snprintf(line, sizeof(line), format, driver);
-	if (!try_put(TRACEFS "kprobe_events", line))
-		die("cannot probe %s: %s", line, strerror(errno));
+	if (!file)
+		die("cannot read kallsyms: %s", strerror(errno));
+	snprintf(name, sizeof(name), "%s%s", driver, function);
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%llx %c %127s", &address, &type, symbol) != 3)
+			continue;
+		if (!strcmp(symbol, "_text"))
+			text = address;
+		if (strcmp(symbol, name))
+			continue;
+		snprintf(line, sizeof(line), "%s _text+0x%llx%s", event,
+			 address - text, fields);
+		if (!try_put(TRACEFS "kprobe_events", line))
+			die("cannot probe %s: %s", name, strerror(errno));
+		found++;
+	}
+	fclose(file);
+	if (!found)
+		die("there is no function %s to probe", name);
 }
 
 /* Returns whether the kernel has the tracepoint for failed attaches */
 bool trace_setup(const char *driver)
 {
 	/* struct device begins with its kobject, and that with its name */
-	probe("p:lab/attach %s_attach_dev domain=$arg1:x64 dev=+0(+0($arg2)):string",
-	      driver);
-	probe("r:lab/attached %s_attach_dev ret=$retval:s32", driver);
-	probe("r:lab/domain_alloc %s_domain_alloc domain=$retval:x64", driver);
-	probe("p:lab/domain_free %s_domain_free domain=$arg1:x64", driver);
-	probe("p:lab/claim iommu_group_claim_dma_owner", NULL);
-	probe("r:lab/claimed iommu_group_claim_dma_owner", NULL);
+	probe("p:lab/attach", driver, "_attach_dev",
+	      " domain=$arg1:x64 dev=+0(+0($arg2)):string");
+	probe("r:lab/attached", driver, "_attach_dev", " ret=$retval:s32");
+	probe("r:lab/domain_alloc", driver, "_domain_alloc",
+	      " domain=$retval:x64");
+	probe("p:lab/domain_free", driver, "_domain_free",
+	      " domain=$arg1:x64");
+	probe("p:lab/claim", "", "iommu_group_claim_dma_owner", "");
+	probe("r:lab/claimed", "", "iommu_group_claim_dma_owner", "");
 	put(TRACEFS "events/lab/enable", "1");
 	return try_put(TRACEFS "events/iommu/" TRACEPOINT "/enable", "1");
 }
