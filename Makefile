@@ -6,7 +6,7 @@
 MACHINE ?= two-virtio-iommu
 export BASE SRC ARCH DRIVER TOPIC SIGNOFF
 
-.PHONY: help setup tree export demo check kunit lab audit lint bisect mbox clean
+.PHONY: help setup tree export demo check kunit lab audit lint cocci bisect mbox clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -36,6 +36,9 @@ audit: setup	## hold AUDIT.md against the queue, and add it up per driver
 
 lint: setup	## checkpatch, whitespace, kernel-doc for every patch
 	@scripts/lint
+
+cocci: setup	## the queue's semantic patches on the unpatched and the patched drivers
+	@scripts/cocci
 
 bisect: setup	## build after every single patch [ARCH=]
 	@scripts/bisect-build
