@@ -13,7 +13,6 @@ machine() {
 	qemu=(qemu-system-x86_64 -M q35 -cpu max -device "$iommu")
 	edu pcie.0 1
 	edu pcie.0 2
-	# A busy host makes Linux think that the timer does not work, and VFIO
-	# wants interrupts remapped, or to be told that it does not matter
-	cmdline+=" no_timer_check vfio_iommu_type1.allow_unsafe_interrupts=1${parameter:+ $parameter}"
+	# VFIO wants interrupts remapped, or to be told that it does not matter
+	cmdline+=" vfio_iommu_type1.allow_unsafe_interrupts=1${parameter:+ $parameter}"
 }

@@ -119,7 +119,7 @@ function inhabited(container,   one, n)
 function dma(   what)
 {
 	what = "DMA " verdict[f["when"]] (f["when"] == "apart" ? f["container"] : "")
-	name[run, row] = who[run] ": " what
+	name[run, row] = who[run] ": " (f["want"] == "reach" ? what : "no " what)
 	label[run, row] = "  " what
 	if (!(run in dma_engines)) {
 		cells[run, row] = sprintf("%28s", "not tried")
