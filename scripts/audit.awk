@@ -54,7 +54,8 @@ source && (/^}/ || in_define && !/\\$/) {
 
 FNR == 1 && !log_file && !source && !audit { machines = FILENAME }
 FILENAME == machines {
-	result = $4 > 0 ? $4 " failed" : $3 > 0 ? $3 " passed" : "skipped"
+	result = $4 > 0 ? $4 " failed" : $3 " passed"
+	result = result ($5 > 0 ? " (" $5 " skipped)" : "")
 	emulated[$2] = emulated[$2] (emulated[$2] == "" ? "" : ", ") $1 ": " result
 }
 
