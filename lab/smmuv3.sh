@@ -6,7 +6,8 @@
 # as a device; where the system's has not, a newer one is unpacked beside it.
 
 about="$instances SMMUv3, QEMU with -device arm-smmuv3, ACPI"
-driver=arm_smmu
+arch=arm64
+functions="arm_smmu_attach_dev arm_smmu_domain_alloc arm_smmu_domain_free"
 name=arm-smmu-v3
 
 firmware=(-L /usr/share/qemu-efi-aarch64 -bios QEMU_EFI.fd)

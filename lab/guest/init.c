@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -49,11 +48,22 @@ static unsigned long read_hex(const char *bdf, const char *name)
 	return strtoul(text, NULL, 16);
 }
 
-static int is_edu(const struct dirent *entry)
+static bool has_id(const char *bdf, unsigned long vendor, unsigned long device)
+{
+	return read_hex(bdf, "vendor") == vendor &&
+	       read_hex(bdf, "device") == device;
+}
+
+static bool is_edu(const char *bdf)
+{
+	return has_id(bdf, 0x1234, 0x11e8);
+}
+
+/* edu, and where QEMU has none virtio-rng */
+static int is_ours(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.' &&
-	       read_hex(entry->d_name, "vendor") == 0x1234 &&
-	       read_hex(entry->d_name, "device") == 0x11e8;
+	       (is_edu(entry->d_name) || has_id(entry->d_name, 0x1af4, 0x1044));
 }
 
 static void bind_to_vfio(const char *bdf)
@@ -65,6 +75,17 @@ static void bind_to_vfio(const char *bdf)
 	put("/sys/bus/pci/drivers_probe", bdf);
 }
 
+/*
+ * How many IOMMUs there are that do not take each other's domains. Where it is
+ * one, a driver may still have several, as s390 has one per PCI function.
+ */
+static int instances;
+
+static bool same_iommu(const struct group *a, const struct group *b)
+{
+	return instances == 1 || !strcmp(a->iommu, b->iommu);
+}
+
 /* The first group behind an IOMMU gets a letter, the next one A2 or so */
 static void name_group(struct group *groups, struct group *new)
 {
@@ -72,7 +93,7 @@ static void name_group(struct group *groups, struct group *new)
 	struct group *old;
 
 	for (old = groups; old < new; old++) {
-		if (!strcmp(old->iommu, new->iommu)) {
+		if (same_iommu(old, new)) {
 			sprintf(new->name, "%c2", old->name[0]);
 			return;
 		}
@@ -108,8 +129,10 @@ static int add_edu(struct group *groups, int count, const char *bdf)
 		die("more than %d devices in a group", MAX_EDUS);
 	edu = &group->edus[group->num_edus++];
 	snprintf(edu->bdf, sizeof(edu->bdf), "%.15s", bdf);
-	report("device group=%s bdf=%s number=%s devices=%d iommu=%s",
-	       group->name, edu->bdf, number, group->devices, group->iommu);
+	edu->can_dma = is_edu(bdf);
+	report("device group=%s bdf=%s number=%s devices=%d iommu=%s dma=%s",
+	       group->name, edu->bdf, number, group->devices, group->iommu,
+	       edu->can_dma ? "yes" : "no");
 	return count;
 }
 
@@ -118,7 +141,7 @@ static int find_groups(struct group *groups)
 	struct dirent **entries;
 	int i, n, count = 0;
 
-	n = scandir(PCI_DEVICES, &entries, is_edu, alphasort);
+	n = scandir(PCI_DEVICES, &entries, is_ours, alphasort);
 	if (n < 0)
 		die("%s: %s", PCI_DEVICES, strerror(errno));
 	/* only a device that has a driver is sure to have its IOMMU */
@@ -132,7 +155,7 @@ static int find_groups(struct group *groups)
 int main(void)
 {
 	static struct group groups[MAX_GROUPS];
-	const char *driver;
+	const char *functions, *number;
 	struct utsname uts;
 	bool tracepoint;
 	cpu_set_t cpu;
@@ -144,17 +167,18 @@ int main(void)
 	CPU_SET(0, &cpu);
 	sched_setaffinity(0, sizeof(cpu), &cpu);
 
-	driver = getenv("LAB_DRIVER");
-	if (!driver)
-		die("LAB_DRIVER is not on the kernel's command line");
-	tracepoint = trace_setup(driver);
+	functions = getenv("LAB_FUNCTIONS");
+	number = getenv("LAB_INSTANCES");
+	if (!functions || !number)
+		die("LAB_FUNCTIONS or LAB_INSTANCES is not on the kernel's command line");
+	instances = atoi(number);
+	tracepoint = trace_setup(functions);
 	uname(&uts);
-	report("kernel release=%s driver=%s tracepoint=%s", uts.release, driver,
-	       tracepoint ? "yes" : "no");
+	report("kernel release=%s functions=%s tracepoint=%s", uts.release,
+	       functions, tracepoint ? "yes" : "no");
 
 	count = find_groups(groups);
-	run_scenario(groups, count);
+	run_scenario(groups, count, instances);
 	report("done");
-	reboot(RB_POWER_OFF);
-	return 1;
+	finish();
 }

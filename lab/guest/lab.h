@@ -17,13 +17,14 @@
 
 struct edu {
 	char bdf[16];		/* its PCI address, 0000:00:10.0 */
+	bool can_dma;		/* or it is something else, to be attached only */
 	int fd;
 	volatile uint8_t *bar;
 };
 
 /* An IOMMU group: edu devices, and perhaps the bridge that they are behind */
 struct group {
-	char name[8];		/* A, B, ...; A2 is behind the same as A */
+	char name[8];		/* A, B, ...; what A has fits A2 */
 	char iommu[64];		/* the IOMMU instance that it is behind */
 	int number;
 	int devices;		/* in the group: D of the cost table */
@@ -52,6 +53,7 @@ struct trace {
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void die(const char *format, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
+void finish(void) __attribute__((noreturn));
 void klog_begin(void);
 int klog_end(void);
 
@@ -62,7 +64,7 @@ void link_name(const char *path, char *name, size_t size);
 int count_entries(const char *path);
 
 /* trace.c: counting in the kernel, the same way on every kernel */
-bool trace_setup(const char *driver);
+bool trace_setup(const char *functions);
 void trace_begin(void);
 void trace_end(struct trace *trace);
 int trace_domains(void);
@@ -73,6 +75,7 @@ int vfio_attach(int container, struct group *group, bool first);
 int vfio_detach(struct group *group);
 void vfio_open_devices(struct group *group);
 void vfio_close_devices(struct group *group);
+uint64_t vfio_first_iova(int container);
 void vfio_map(int container, struct range *range);
 void vfio_unmap(int container, struct range *range);
 
@@ -83,6 +86,6 @@ void edu_write_memory(struct edu *edu, uint64_t iova);
 void edu_wait(struct edu *edu);
 
 /* scenario.c */
-void run_scenario(struct group *groups, int count);
+void run_scenario(struct group *groups, int count, int instances);
 
 #endif

@@ -43,6 +43,15 @@ void report(const char *format, ...)
 	va_end(args);
 }
 
+/* Powers off. The console of s390 writes a line when it gets the next one. */
+void finish(void)
+{
+	report("# powering off");
+	sleep(1);
+	reboot(RB_POWER_OFF);
+	_exit(1);
+}
+
 void die(const char *format, ...)
 {
 	va_list args;
@@ -50,8 +59,7 @@ void die(const char *format, ...)
 	va_start(args, format);
 	say("LAB broken ", format, args);
 	va_end(args);
-	reboot(RB_POWER_OFF);
-	_exit(1);
+	finish();
 }
 
 /* From here on the lines of the kernel's log count */

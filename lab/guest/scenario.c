@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One container, and groups behind several IOMMU instances that come and go.
- * After every change each device proves by DMA what it reaches.
+ * Groups come to a container and go, behind several IOMMU instances or behind
+ * the only one. After every change each device proves by DMA what it reaches.
  */
 #include "lab.h"
 
@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* below edu's 28 bit mask, clear of the MSI window at 0x8000000 */
+/*
+ * From where addresses start: below edu's 28 bit mask, clear of the MSI window
+ * at 0x8000000
+ */
 #define FIRST_IOVA	0x1000000
 #define IOVA_STEP	0x1000000
 
@@ -18,13 +21,18 @@
 #define SOURCE		0
 #define DESTINATION	0x8000
 
-static int container;
-static struct group *attached[MAX_GROUPS];
-static int num_attached;
-static struct edu *edus[MAX_GROUPS * MAX_EDUS];	/* of the attached groups */
+struct container {
+	int fd;
+	bool has_type;
+	struct group *attached[MAX_GROUPS];
+	int num_attached;
+	struct range ranges[MAX_GROUPS];
+	int num_ranges, num_mapped;
+};
+
+static struct container containers[2], *container = &containers[0];
+static struct edu *edus[MAX_GROUPS * MAX_EDUS];	/* in the container */
 static int num_edus;
-static struct range ranges[MAX_GROUPS];
-static int num_ranges;
 static int step;
 
 static void fill(uint8_t *memory)
@@ -69,8 +77,9 @@ static int count_written(const uint8_t *to, const uint8_t *expected)
 static void report_dma(const char *when, const char *want, int tried,
 		       int reached)
 {
-	report("dma step=%d when=%s want=%s tried=%d reached=%d", step, when,
-	       want, tried, reached);
+	report("dma step=%d container=%d when=%s want=%s tried=%d reached=%d",
+	       step, (int)(container - containers) + 1, when, want, tried,
+	       reached);
 }
 
 /* Every device carries a pattern from one end of every range to the other */
@@ -78,8 +87,8 @@ static void check_reaches(const char *when)
 {
 	int r, reached = 0;
 
-	for (r = 0; r < num_ranges; r++) {
-		struct range *range = &ranges[r];
+	for (r = 0; r < container->num_ranges; r++) {
+		struct range *range = &container->ranges[r];
 		uint8_t *to = range->memory + DESTINATION;
 
 		fill(range->memory + SOURCE);
@@ -88,7 +97,7 @@ static void check_reaches(const char *when)
 		all_write(range->iova + DESTINATION);
 		reached += count_written(to, range->memory + SOURCE);
 	}
-	report_dma(when, "reach", num_ranges * num_edus, reached);
+	report_dma(when, "reach", container->num_ranges * num_edus, reached);
 }
 
 /*
@@ -117,12 +126,25 @@ static void check_blocked(const char *when, struct range *gone,
 
 static void list_edus(void)
 {
+	struct group *group;
 	int g, i;
 
 	num_edus = 0;
-	for (g = 0; g < num_attached; g++)
-		for (i = 0; i < attached[g]->num_edus; i++)
-			edus[num_edus++] = &attached[g]->edus[i];
+	for (g = 0; g < container->num_attached; g++) {
+		group = container->attached[g];
+		for (i = 0; i < group->num_edus; i++)
+			if (group->edus[i].can_dma)
+				edus[num_edus++] = &group->edus[i];
+	}
+}
+
+/* What follows is about this container */
+static void use_container(struct container *one)
+{
+	container = one;
+	if (!container->fd)
+		container->fd = vfio_open_container();
+	list_edus();
 }
 
 static void measure_begin(void)
@@ -134,30 +156,28 @@ static void measure_begin(void)
 
 static void measure_end(const char *what, struct group *group, int ret)
 {
-	int before = trace_domains();
 	struct trace trace;
 
 	trace_end(&trace);
-	report("%s step=%d group=%s devices=%d before=%d ret=%d claim=%d calls=%d refused=%d position=%d errnos=%s traced=%d log=%d domains=%d",
-	       what, step, group->name, group->devices, before, ret,
-	       trace.claim, trace.calls, trace.refused, trace.position,
-	       trace.errnos[0] ? trace.errnos : "none", trace.traced,
-	       klog_end(), trace_domains());
+	report("%s step=%d container=%d group=%s devices=%d ret=%d claim=%d calls=%d refused=%d position=%d errnos=%s traced=%d log=%d domains=%d",
+	       what, step, (int)(container - containers) + 1, group->name,
+	       group->devices, ret, trace.claim, trace.calls, trace.refused,
+	       trace.position, trace.errnos[0] ? trace.errnos : "none",
+	       trace.traced, klog_end(), trace_domains());
 	if (ret)
 		die("%s of %s: %s", what, group->name, strerror(-ret));
 }
 
 static void attach(struct group *group)
 {
-	static bool has_type;
 	int ret;
 
 	measure_begin();
-	ret = vfio_attach(container, group, !has_type);
+	ret = vfio_attach(container->fd, group, !container->has_type);
 	measure_end("attach", group, ret);
-	has_type = true;
+	container->has_type = true;
 	vfio_open_devices(group);
-	attached[num_attached++] = group;
+	container->attached[container->num_attached++] = group;
 	list_edus();
 }
 
@@ -165,10 +185,10 @@ static void detach(struct group *group)
 {
 	int i, ret;
 
-	for (i = 0; attached[i] != group; i++)
+	for (i = 0; container->attached[i] != group; i++)
 		;
-	for (num_attached--; i < num_attached; i++)
-		attached[i] = attached[i + 1];
+	for (container->num_attached--; i < container->num_attached; i++)
+		container->attached[i] = container->attached[i + 1];
 	list_edus();
 	vfio_close_devices(group);
 	measure_begin();
@@ -176,46 +196,51 @@ static void detach(struct group *group)
 	measure_end("detach", group, ret);
 }
 
+static void detach_all(void)
+{
+	while (container->num_attached)
+		detach(container->attached[0]);
+	close(container->fd);
+}
+
 static void map(void)
 {
-	struct range *range = &ranges[num_ranges];
+	struct range *range = &container->ranges[container->num_ranges++];
 
-	range->iova = FIRST_IOVA + num_ranges * IOVA_STEP;
-	vfio_map(container, range);
-	num_ranges++;
+	range->iova = vfio_first_iova(container->fd) + FIRST_IOVA +
+		      container->num_mapped++ * IOVA_STEP;
+	vfio_map(container->fd, range);
 }
 
 /* The oldest mapping goes: it is what IOTLBs have had most time to keep */
 static struct range unmap(void)
 {
-	struct range range = ranges[0];
+	struct range *ranges = container->ranges, range = ranges[0];
 
-	vfio_unmap(container, &range);
-	num_ranges--;
-	memmove(&ranges[0], &ranges[1], num_ranges * sizeof(range));
+	vfio_unmap(container->fd, &range);
+	container->num_ranges--;
+	memmove(&ranges[0], &ranges[1], container->num_ranges * sizeof(range));
 	return range;
+}
+
+static void check_unmap(void)
+{
+	struct range gone = unmap();
+
+	check_blocked("unmapped", &gone, &container->ranges[0]);
+	check_reaches("kept");
 }
 
 /*
  * groups[0] comes first. Another one behind the same instance, its mate, finds
  * a domain that fits; the others find only domains that do not.
  */
-void run_scenario(struct group *groups, int count)
+static void several_instances(struct group *groups, int count,
+			      struct group *mate, struct group *other)
 {
-	struct group *first = &groups[0], *mate = NULL, *other = NULL;
-	struct range gone;
+	struct group *first = &groups[0];
 	int i;
 
-	for (i = 1; i < count; i++) {
-		if (!strcmp(first->iommu, groups[i].iommu))
-			mate = &groups[i];
-		else if (!other)
-			other = &groups[i];
-	}
-	if (!mate || !other)
-		die("this takes two groups behind one IOMMU, and another IOMMU");
-
-	container = vfio_open_container();
 	attach(first);
 	map();
 	check_reaches("alone");
@@ -233,10 +258,7 @@ void run_scenario(struct group *groups, int count)
 	}
 	attach(mate);
 	check_reaches("joined");
-
-	gone = unmap();
-	check_blocked("unmapped", &gone, &ranges[0]);
-	check_reaches("kept");
+	check_unmap();
 
 	/* either side of the container goes and comes back */
 	detach(other);
@@ -248,8 +270,71 @@ void run_scenario(struct group *groups, int count)
 	check_reaches("left");
 	attach(first);
 	check_reaches("replayed");
+	detach_all();
+}
 
-	while (num_attached)
-		detach(attached[0]);
-	close(container);
+/* Nothing refuses here: both groups can have either's domain */
+static void one_instance(struct group *first, struct group *mate)
+{
+	attach(first);
+	map();
+	check_reaches("alone");
+	attach(mate);
+	check_reaches("joined");
+	detach(mate);
+	check_reaches("left");
+	attach(mate);
+	check_reaches("joined");
+
+	/* the domain and what is mapped outlive the group they came with */
+	detach(first);
+	check_reaches("left");
+	attach(first);
+	check_reaches("joined");
+
+	/* the same addresses lead elsewhere from another container */
+	detach(mate);
+	use_container(&containers[1]);
+	attach(mate);
+	map();
+	check_reaches("apart");
+	use_container(&containers[0]);
+	check_reaches("apart");
+	use_container(&containers[1]);
+	detach_all();
+	use_container(&containers[0]);
+	check_reaches("left");
+	attach(mate);
+	check_reaches("joined");
+
+	map();
+	check_reaches("mapped");
+	check_unmap();
+	detach_all();
+}
+
+void run_scenario(struct group *groups, int count, int instances)
+{
+	struct group *mate = NULL, *other = NULL;
+	int i, letters = count > 0;
+
+	/* groups are named by what they are behind: A, A2, B ... */
+	for (i = 1; i < count; i++) {
+		if (groups[i].name[0] == groups[0].name[0])
+			mate = &groups[i];
+		else if (!other)
+			other = &groups[i];
+		letters += !groups[i].name[1];
+	}
+	if (letters != instances)
+		die("%d groups behind %d IOMMUs, not %d", count, letters,
+		    instances);
+	if (!mate)
+		die("this takes two groups behind one IOMMU");
+
+	use_container(&containers[0]);
+	if (other)
+		several_instances(groups, count, mate, other);
+	else
+		one_instance(&groups[0], mate);
 }

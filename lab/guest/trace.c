@@ -26,17 +26,15 @@ static unsigned long long domains[MAX_DOMAINS];
  * not unique is no place for a probe, so say where it is behind _text, which
  * comes first in kallsyms. All probes of an event go by its name.
  */
-static void probe(const char *event, const char *driver, const char *function,
-		  const char *fields)
+static void probe(const char *event, const char *name, const char *fields)
 {
-	char line[256], name[128], symbol[128], type;
+	char line[256], symbol[128], type;
 	FILE *file = fopen("/proc/kallsyms", "re");
 	unsigned long long address, text = 0;
 	int found = 0;
 
 	if (!file)
 		die("cannot read kallsyms: %s", strerror(errno));
-	snprintf(name, sizeof(name), "%s%s", driver, function);
 	while (fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%llx %c %127s", &address, &type, symbol) != 3)
 			continue;
@@ -55,19 +53,26 @@ static void probe(const char *event, const char *driver, const char *function,
 		die("there is no function %s to probe", name);
 }
 
-/* Returns whether the kernel has the tracepoint for failed attaches */
-bool trace_setup(const char *driver)
+/*
+ * @functions: how the driver calls its ->attach_dev, ->domain_alloc and ->free,
+ * with commas between them. Returns whether the kernel has the tracepoint for
+ * failed attaches.
+ */
+bool trace_setup(const char *functions)
 {
+	char attach[64], alloc[64], free[64];
+
+	if (sscanf(functions, "%63[^,],%63[^,],%63[^,]", attach, alloc,
+		   free) != 3)
+		die("LAB_FUNCTIONS=%s are not three", functions);
 	/* struct device begins with its kobject, and that with its name */
-	probe("p:lab/attach", driver, "_attach_dev",
+	probe("p:lab/attach", attach,
 	      " domain=$arg1:x64 dev=+0(+0($arg2)):string");
-	probe("r:lab/attached", driver, "_attach_dev", " ret=$retval:s32");
-	probe("r:lab/domain_alloc", driver, "_domain_alloc",
-	      " domain=$retval:x64");
-	probe("p:lab/domain_free", driver, "_domain_free",
-	      " domain=$arg1:x64");
-	probe("p:lab/claim", "", "iommu_group_claim_dma_owner", "");
-	probe("r:lab/claimed", "", "iommu_group_claim_dma_owner", "");
+	probe("r:lab/attached", attach, " ret=$retval:s32");
+	probe("r:lab/domain_alloc", alloc, " domain=$retval:x64");
+	probe("p:lab/domain_free", free, " domain=$arg1:x64");
+	probe("p:lab/claim", "iommu_group_claim_dma_owner", "");
+	probe("r:lab/claimed", "iommu_group_claim_dma_owner", "");
 	put(TRACEFS "events/lab/enable", "1");
 	return try_put(TRACEFS "events/iommu/" TRACEPOINT "/enable", "1");
 }

@@ -80,6 +80,8 @@ static void open_device(struct group *group, struct edu *edu)
 	    pwrite(edu->fd, &command, sizeof(command),
 		   config.offset + PCI_COMMAND) != sizeof(command))
 		die("%s: config space: %s", edu->bdf, strerror(errno));
+	if (!edu->can_dma)
+		return;
 	edu->bar = mmap(NULL, BAR_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 			edu->fd, bar.offset);
 	if (edu->bar == MAP_FAILED)
@@ -100,9 +102,29 @@ void vfio_close_devices(struct group *group)
 	int i;
 
 	for (i = 0; i < group->num_edus; i++) {
-		munmap((void *)group->edus[i].bar, BAR_BYTES);
+		if (group->edus[i].can_dma)
+			munmap((void *)group->edus[i].bar, BAR_BYTES);
 		close(group->edus[i].fd);
 	}
+}
+
+/* Where the container's first window for DMA starts: on s390 it is not 0 */
+uint64_t vfio_first_iova(int container)
+{
+	struct vfio_iommu_type1_info_cap_iova_range *cap;
+	struct vfio_iommu_type1_info *info;
+	uint64_t buffer[512] = { };
+
+	info = (void *)buffer;
+	info->argsz = sizeof(buffer);
+	if (ioctl(container, VFIO_IOMMU_GET_INFO, info))
+		die("VFIO_IOMMU_GET_INFO: %s", strerror(errno));
+	for (cap = (void *)((char *)info + info->cap_offset);
+	     info->flags & VFIO_IOMMU_INFO_CAPS && (void *)cap > (void *)info;
+	     cap = (void *)((char *)info + cap->header.next))
+		if (cap->header.id == VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE)
+			return cap->iova_ranges[0].start;
+	die("VFIO does not say which addresses can be mapped");
 }
 
 void vfio_map(int container, struct range *range)
