@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The front door: one verb per program. Variables: BASE= the queue, SRC= a kernel
-# of your own, ARCH=, DRIVER= a KUnit glob, MACHINE= a lab machine, TOPIC=, SIGNOFF=1.
+# of your own, ARCH=, DRIVER= a KUnit glob, MACHINE= a lab machine, TOPIC=, SIGNOFF=1,
+# FROM='Name <mail>', REVISION=2, FLAVOUR= of Debian's kernel or CONFIG= a file.
 
 MACHINE ?= two-virtio-iommu
-export BASE SRC ARCH DRIVER TOPIC SIGNOFF
+export BASE SRC ARCH DRIVER TOPIC SIGNOFF FROM REVISION FLAVOUR CONFIG
 
-.PHONY: help setup tree export demo check kunit lab audit lint cocci bisect mbox clean
+.PHONY: help setup tree export demo check kunit lab audit lint cocci bisect mbox docs deb lava clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -43,8 +44,19 @@ cocci: setup	## the queue's semantic patches on the unpatched and the patched dr
 bisect: setup	## build after every single patch [ARCH=]
 	@scripts/bisect-build
 
-mbox: setup	## build/mbox/TOPIC.mbox: a topic as mail; sends nothing [TOPIC= SIGNOFF=1]
+mbox: setup	## build/mbox/TOPIC.mbox: a topic as mail; sends nothing [TOPIC= FROM= SIGNOFF=1 REVISION=]
 	@scripts/mbox
+
+docs: setup	## build the touched books of Documentation/ without new warnings (minutes)
+	@scripts/setup docs
+	@scripts/docs
+
+deb: setup	## build/deb: Debian packages of the patched kernel (hours) [FLAVOUR= CONFIG=]
+	@scripts/setup deb
+	@scripts/deb
+
+lava: setup	## build/lava: LAVA jobs for the lab machines and for a board [ARTIFACTS= DEVICE_TYPE=]
+	@scripts/lava
 
 clean:	## remove build/, unless a tree there holds work that was not exported
 	@scripts/clean

@@ -70,13 +70,14 @@ tree_clean() {
 	[ -z "$dir" ] || { echo "it holds changes that are not committed ($dir)"; return 1; }
 }
 
-# Prints a second working tree that stands at the base: base to build it, work
-# to try the patches on. It is kept, because a checkout takes a while.
+# Prints a second working tree that stands at a commit, by default at the base: base
+# to build it, work to try the patches on. It is kept: a checkout takes a while.
 worktree() {
-	local dir=$TREE-$1
-	[ -e "$dir/.git" ] || { say "checking out $dir"; in_tree worktree add -q --detach "$dir" base; }
+	local dir=$TREE-$1 at
+	at=$(in_tree rev-parse "${2:-base}^{commit}")
+	[ -e "$dir/.git" ] || { say "checking out $dir"; in_tree worktree add -q --detach "$dir" "$at"; }
 	git -C "$dir" am --abort 2>/dev/null || true
-	git -C "$dir" checkout -q -f --detach base
+	git -C "$dir" checkout -q -f --detach "$at"
 	git -C "$dir" clean -q -f -d
 	echo "$dir"
 }
