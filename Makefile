@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The front door: one verb per program. Variables: BASE= the queue, SRC= a kernel
-# of your own, ARCH=, DRIVER= a KUnit glob, MACHINE= a lab machine, TOPIC=, SIGNOFF=1.
+# of your own, ARCH=, TOOL=, DRIVER= a KUnit glob, MACHINE= a lab machine, TOPIC=, SIGNOFF=1.
 
 MACHINE ?= two-virtio-iommu
-export BASE SRC ARCH DRIVER TOPIC SIGNOFF
+export BASE SRC ARCH TOOL DRIVER TOPIC SIGNOFF
 
-.PHONY: help setup tree export demo check kunit lab audit lint bisect mbox clean
+.PHONY: help setup tree export demo check kunit lab audit lint analyse bisect mbox clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -34,10 +34,14 @@ lab: setup	## run one lab machine, unpatched and patched [MACHINE=]
 audit: setup	## hold AUDIT.md against the queue, and add it up per driver
 	@scripts/audit
 
-lint: setup	## checkpatch, whitespace, kernel-doc for every patch
+lint: setup	## git am, checkpatch, whitespace, subject, body, diffstat, kernel-doc for every patch
 	@scripts/lint
 
-bisect: setup	## build after every single patch [ARCH=]
+analyse:	## gcc, clang, sparse, coccicheck, ... on what the queue touches, before and after [ARCH= TOOL=]
+	@scripts/setup clang lld llvm coccinelle
+	@scripts/analyse
+
+bisect: setup	## build and test after every single patch; goes on where it was stopped [ARCH=]
 	@scripts/bisect-build
 
 mbox: setup	## build/mbox/TOPIC.mbox: a topic as mail; sends nothing [TOPIC= SIGNOFF=1]
