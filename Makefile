@@ -38,7 +38,7 @@ lint: setup	## git am, checkpatch, whitespace, subject, body, diffstat, kernel-d
 	@scripts/lint
 
 analyse:	## gcc, clang, sparse, coccicheck, ... on what the queue touches, before and after [ARCH= TOOL=]
-	@scripts/setup clang lld llvm coccinelle
+	@scripts/setup clang lld llvm coccinelle ocaml-nox
 	@scripts/analyse
 
 bisect: setup	## build and test after every single patch; goes on where it was stopped [ARCH=]
