@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The front door: one verb per program. Variables: BASE= the queue, SRC= a kernel
-# of your own, ARCH=, DRIVER= a KUnit glob, MACHINE= a lab machine, TOPIC=, SIGNOFF=1,
+# of your own, ARCH=, TOOL=, DRIVER= a KUnit glob, MACHINE= a lab machine, TOPIC=, SIGNOFF=1,
 # FROM='Name <mail>', REVISION=2, FLAVOUR= of Debian's kernel or CONFIG= a file.
 
 MACHINE ?= two-virtio-iommu
-export BASE SRC ARCH DRIVER TOPIC SIGNOFF FROM REVISION FLAVOUR CONFIG
+export BASE SRC ARCH TOOL DRIVER TOPIC SIGNOFF FROM REVISION FLAVOUR CONFIG
 
-.PHONY: help setup tree export demo check kunit lab audit lint cocci bisect mbox docs deb lava clean
+.PHONY: help setup tree export demo check kunit lab audit lint cocci analyse bisect mbox docs deb lava clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -35,13 +35,17 @@ lab: setup	## run one lab machine, unpatched and patched [MACHINE=]
 audit: setup	## hold AUDIT.md against the queue, and add it up per driver
 	@scripts/audit
 
-lint: setup	## checkpatch, whitespace, kernel-doc for every patch
+lint: setup	## git am, checkpatch, whitespace, subject, body, diffstat, kernel-doc for every patch
 	@scripts/lint
 
 cocci: setup	## the queue's semantic patches on the unpatched and the patched drivers
 	@scripts/cocci
 
-bisect: setup	## build after every single patch [ARCH=]
+analyse:	## gcc, clang, sparse, coccicheck, ... on what the queue touches, before and after [ARCH= TOOL=]
+	@scripts/setup clang lld llvm coccinelle ocaml-nox
+	@scripts/analyse
+
+bisect: setup	## build and test after every single patch; goes on where it was stopped [ARCH=]
 	@scripts/bisect-build
 
 mbox: setup	## build/mbox/TOPIC.mbox: a topic as mail; sends nothing [TOPIC= FROM= SIGNOFF=1 REVISION=]

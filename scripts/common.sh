@@ -108,6 +108,16 @@ cross_compile() {
 	esac
 }
 
+# What to make for a kernel that QEMU boots.
+images() {
+	case $1 in
+	arm64) echo Image Image.gz ;;
+	arm) echo zImage ;;
+	powerpc) echo vmlinux ;;
+	*) echo bzImage ;;
+	esac
+}
+
 # kmake TREE ARCH ARGS...: make in the tree's build folder for the architecture.
 kmake() {
 	local tree=$1 arch=$2 cross
