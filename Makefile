@@ -7,7 +7,7 @@
 MACHINE ?= two-virtio-iommu
 export BASE SRC ARCH TOOL DRIVER TOPIC SIGNOFF FROM REVISION FLAVOUR CONFIG
 
-.PHONY: help setup tree export demo check kunit lab audit lint cocci analyse bisect mbox docs deb lava clean
+.PHONY: help setup tree export demo check kunit lab audit lint cocci analyse bisect mbox docs deb lava kselftest clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -28,6 +28,9 @@ check:	## everything that must hold: apply, round trip, lint, KUnit, lab
 
 kunit: setup	## run the KUnit tests [ARCH= DRIVER=glob]
 	@scripts/kunit
+
+kselftest: setup	## run the kselftests over the scriptable IOMMU, under the kernel's checkers [VARIANT=]
+	@scripts/kselftest patched $(VARIANT)
 
 lab: setup	## run one lab machine, unpatched and patched [MACHINE=]
 	@lab/run --compare $(MACHINE)
