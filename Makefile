@@ -6,7 +6,7 @@
 MACHINE ?= two-virtio-iommu
 export BASE SRC ARCH DRIVER TOPIC SIGNOFF
 
-.PHONY: help setup tree export demo check kunit kselftest lab audit lint bisect mbox clean
+.PHONY: help setup tree export demo check kunit kselftest stress lab audit lint bisect mbox clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -30,6 +30,9 @@ kunit: setup	## run the KUnit tests [ARCH= DRIVER=glob]
 
 kselftest: setup	## run the kselftests over the scriptable IOMMU, under the kernel's checkers [VARIANT=]
 	@scripts/kselftest patched $(VARIANT)
+
+stress: setup	## all kselftests under KASAN and KCSAN, 110,000 random operations, and the base compared
+	@scripts/stress
 
 lab: setup	## run one lab machine, unpatched and patched [MACHINE=]
 	@lab/run --compare $(MACHINE)
