@@ -7,7 +7,7 @@
 MACHINE ?= two-virtio-iommu
 export BASE SRC ARCH TOOL DRIVER TOPIC SIGNOFF FROM REVISION FLAVOUR CONFIG
 
-.PHONY: help setup tree export demo check kunit lab audit lint cocci analyse bisect mbox docs deb lava kselftest clean
+.PHONY: help setup tree export demo check kunit lab audit lint cocci analyse bisect mbox docs deb lava kselftest stress clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -31,6 +31,9 @@ kunit: setup	## run the KUnit tests [ARCH= DRIVER=glob]
 
 kselftest: setup	## run the kselftests over the scriptable IOMMU, under the kernel's checkers [VARIANT=]
 	@scripts/kselftest patched $(VARIANT)
+
+stress: setup	## all kselftests under KASAN and KCSAN, 110,000 random operations, and the base compared
+	@scripts/stress
 
 lab: setup	## run one lab machine, unpatched and patched [MACHINE=]
 	@lab/run --compare $(MACHINE)
