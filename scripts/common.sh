@@ -36,7 +36,7 @@ die() { echo "error: $*" >&2; exit 1; }
 	"$(cd "$ROOT" && for f in */BASE; do echo "${f%/BASE}"; done | xargs)"
 # shellcheck source=/dev/null
 . "$QUEUE/BASE"
-mkdir -p "$BUILD/log"
+mkdir -p "$BUILD/log" "${TREE%/*}"
 
 in_tree() { git -C "$TREE" "$@"; }
 
@@ -81,6 +81,27 @@ worktree() {
 	echo "$dir"
 }
 
+# Prints a working tree with the base and the scriptable IOMMU, so that the base
+# can be compared with. The patch is the queue's, and applies to both as it is.
+base_mock() {
+	local dir=$TREE-base-mock commit
+	commit=$(in_tree log --diff-filter=A --format=%H -- drivers/iommu/mock-iommu.c)
+	[ -n "$commit" ] || die "no patch of the tree adds drivers/iommu/mock-iommu.c"
+	if [ ! -e "$dir/.git" ] || ! same_patch "$dir" "$commit"; then
+		dir=$(worktree base-mock)
+		in_tree format-patch -1 --stdout "$commit" | git -C "$dir" am -q ||
+			die "the patch of the scriptable IOMMU does not apply to the base"
+	fi
+	echo "$dir"
+}
+
+same_patch() {
+	[ "$(git -C "$1" rev-parse HEAD^)" = "$(in_tree rev-parse base)" ] &&
+		git -C "$1" diff --quiet HEAD &&
+		[ "$(git -C "$1" show HEAD | git patch-id --stable | cut -d' ' -f1)" = \
+			"$(in_tree show "$2" | git patch-id --stable | cut -d' ' -f1)" ]
+}
+
 # Records that tree and queue say the same.
 mark_synced() {
 	in_tree config queue.branches "$(tree_stamp)"
@@ -107,12 +128,13 @@ cross_compile() {
 	esac
 }
 
-# kmake TREE ARCH ARGS...: make in the tree's build folder for the architecture.
+# kmake TREE ARCH ARGS...: make in the tree's build folder for the architecture,
+# or in KFOLDER.
 kmake() {
 	local tree=$1 arch=$2 cross
 	shift 2
 	cross=$(cross_compile "$arch")
-	CCACHE_BASEDIR=$tree make -C "$tree" -j"$(nproc)" ARCH="$arch" O=".build-$arch" \
+	CCACHE_BASEDIR=$tree make -C "$tree" -j"$(nproc)" ARCH="$arch" O="${KFOLDER:-.build-$arch}" \
 		CROSS_COMPILE="$cross" CC="ccache ${cross}gcc" HOSTCC="ccache gcc" "$@"
 }
 
