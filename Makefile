@@ -7,7 +7,7 @@
 MACHINE ?= two-virtio-iommu
 export BASE SRC ARCH TOOL DRIVER TOPIC SIGNOFF FROM REVISION FLAVOUR CONFIG
 
-.PHONY: help setup tree export demo check kunit lab audit lint cocci analyse bisect mbox docs deb lava kselftest stress clean
+.PHONY: help setup tree export demo check kunit lab audit lint cocci analyse bisect mbox docs deb lava kselftest stress bench clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -37,6 +37,9 @@ stress: setup	## all kselftests under KASAN and KCSAN, 110,000 random operations
 
 lab: setup	## run one lab machine, unpatched and patched [MACHINE=]
 	@lab/run --compare $(MACHINE)
+
+bench: setup	## what an attach costs: unpatched, patched, and 7.3; redraws bench/
+	@bench/run
 
 audit: setup	## hold AUDIT.md against the queue, and add it up per driver
 	@scripts/audit
