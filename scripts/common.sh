@@ -70,13 +70,14 @@ tree_clean() {
 	[ -z "$dir" ] || { echo "it holds changes that are not committed ($dir)"; return 1; }
 }
 
-# Prints a second working tree that stands at the base: base to build it, work
-# to try the patches on. It is kept, because a checkout takes a while.
+# Prints a second working tree that stands at the base, or at a COMMIT: base to
+# build it, work to try the patches on, mutated to break them. It is kept, because
+# a checkout takes a while.
 worktree() {
-	local dir=$TREE-$1
+	local dir=$TREE-$1 commit=${2:-base}
 	[ -e "$dir/.git" ] || { say "checking out $dir"; in_tree worktree add -q --detach "$dir" base; }
 	git -C "$dir" am --abort 2>/dev/null || true
-	git -C "$dir" checkout -q -f --detach base
+	git -C "$dir" checkout -q -f --detach "$commit"
 	git -C "$dir" clean -q -f -d
 	echo "$dir"
 }
@@ -129,13 +130,34 @@ cross_compile() {
 }
 
 # kmake TREE ARCH ARGS...: make in the tree's build folder for the architecture,
-# or in KFOLDER.
+# or in KFOLDER; with KARGS, too.
 kmake() {
 	local tree=$1 arch=$2 cross
 	shift 2
 	cross=$(cross_compile "$arch")
+	# shellcheck disable=SC2086
 	CCACHE_BASEDIR=$tree make -C "$tree" -j"$(nproc)" ARCH="$arch" O="${KFOLDER:-.build-$arch}" \
-		CROSS_COMPILE="$cross" CC="ccache ${cross}gcc" HOSTCC="ccache gcc" "$@"
+		CROSS_COMPILE="$cross" CC="ccache ${cross}gcc" HOSTCC="ccache gcc" ${KARGS:-} "$@"
+}
+
+# What is built for an architecture: the kernel that QEMU boots.
+kernel_image() {
+	case $1 in
+	arm64) echo Image Image.gz ;;
+	arm) echo zImage ;;
+	powerpc) echo vmlinux ;;
+	*) echo bzImage ;;
+	esac
+}
+
+# kunit OUT ARCH ARGS...: the KUnit tests of the kernel in a build folder.
+kunit() {
+	local out=$1 arch=$2 machine=(--arch="$2")
+	shift 2
+	[ ! -f "$ROOT/configs/$arch.py" ] || machine=(--qemu_config="$ROOT/configs/$arch.py")
+	# It sets the terminal, where there need be none.
+	(cd "$out/.." && tools/testing/kunit/kunit.py exec --build_dir="$(basename "$out")" "${machine[@]}" \
+		--timeout=600 "$@") </dev/null 2>&1 | grep -v '^stty:'
 }
 
 # progress LOG: copies stdin to LOG, and says now and then that it is alive.
