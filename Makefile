@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The front door: one verb per program. Variables: BASE= the queue, SRC= a kernel
-# of your own, ARCH=, DRIVER= a KUnit glob, MACHINE= a lab machine, TOPIC=, SIGNOFF=1.
+# of your own, ARCH=, DRIVER= a KUnit glob, MUTANT= a glob, MACHINE= a lab machine,
+# TOPIC=, SIGNOFF=1.
 
 MACHINE ?= two-virtio-iommu
-export BASE SRC ARCH DRIVER TOPIC SIGNOFF
+export BASE SRC ARCH DRIVER MUTANT TOPIC SIGNOFF
 
-.PHONY: help setup tree export demo check kunit kselftest lab audit lint bisect mbox clean
+.PHONY: help setup tree export demo check kunit kselftest lab audit mutate lint bisect mbox clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -36,6 +37,9 @@ lab: setup	## run one lab machine, unpatched and patched [MACHINE=]
 
 audit: setup	## hold AUDIT.md against the queue, and add it up per driver
 	@scripts/audit
+
+mutate: setup	## break the patched kernel on purpose: the tests must notice [ARCH= DRIVER= MUTANT=glob]
+	@scripts/mutate
 
 lint: setup	## checkpatch, whitespace, kernel-doc for every patch
 	@scripts/lint
