@@ -7,7 +7,7 @@
 MACHINE ?= two-virtio-iommu
 export BASE SRC ARCH DRIVER MUTANT TOPIC SIGNOFF
 
-.PHONY: help setup tree export demo check kunit kselftest lab audit mutate lint bisect mbox clean
+.PHONY: help setup tree export demo check kunit kselftest lab audit mutate coverage lint bisect mbox clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -40,6 +40,9 @@ audit: setup	## hold AUDIT.md against the queue, and add it up per driver
 
 mutate: setup	## break the patched kernel on purpose: the tests must notice [ARCH= DRIVER= MUTANT=glob]
 	@scripts/mutate
+
+coverage: setup	## which of the touched lines the tests execute [ARCH=]
+	@scripts/coverage
 
 lint: setup	## checkpatch, whitespace, kernel-doc for every patch
 	@scripts/lint
