@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The front door: one verb per program. Variables: BASE= the queue, SRC= a kernel
-# of your own, ARCH=, TOOL=, DRIVER= a KUnit glob, MACHINE= a lab machine, TOPIC=, SIGNOFF=1,
-# FROM='Name <mail>', REVISION=2, FLAVOUR= of Debian's kernel or CONFIG= a file.
+# of your own, ARCH=, TOOL=, DRIVER= a KUnit glob, MUTANT= a glob, MACHINE= a lab machine,
+# TOPIC=, SIGNOFF=1, FROM='Name <mail>', REVISION=2, FLAVOUR= of Debian's kernel or CONFIG= a file.
 
 MACHINE ?= two-virtio-iommu
-export BASE SRC ARCH TOOL DRIVER TOPIC SIGNOFF FROM REVISION FLAVOUR CONFIG
+export BASE SRC ARCH TOOL DRIVER MUTANT TOPIC SIGNOFF FROM REVISION FLAVOUR CONFIG
 
-.PHONY: help setup tree export demo check kunit lab audit lint cocci analyse bisect mbox docs deb lava kselftest stress bench clean
+.PHONY: help setup tree export demo check kunit lab audit mutate coverage lint cocci analyse bisect mbox docs deb lava kselftest stress bench clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -43,6 +43,12 @@ bench: setup	## what an attach costs: unpatched, patched, and 7.3; redraws bench
 
 audit: setup	## hold AUDIT.md against the queue, and add it up per driver
 	@scripts/audit
+
+mutate: setup	## break the patched kernel on purpose: the tests must notice [ARCH= DRIVER= MUTANT=glob]
+	@scripts/mutate
+
+coverage: setup	## which of the touched lines the tests execute [ARCH=]
+	@scripts/coverage
 
 lint: setup	## git am, checkpatch, whitespace, subject, body, diffstat, kernel-doc for every patch
 	@scripts/lint

@@ -140,13 +140,24 @@ images() {
 }
 
 # kmake TREE ARCH ARGS...: make in the tree's build folder for the architecture,
-# or in KFOLDER.
+# or in KFOLDER; with KARGS, too.
 kmake() {
 	local tree=$1 arch=$2 cross
 	shift 2
 	cross=$(cross_compile "$arch")
+	# shellcheck disable=SC2086
 	CCACHE_BASEDIR=$tree make -C "$tree" -j"$(nproc)" ARCH="$arch" O="${KFOLDER:-.build-$arch}" \
-		CROSS_COMPILE="$cross" CC="ccache ${cross}gcc" HOSTCC="ccache gcc" "$@"
+		CROSS_COMPILE="$cross" CC="ccache ${cross}gcc" HOSTCC="ccache gcc" ${KARGS:-} "$@"
+}
+
+# kunit OUT ARCH ARGS...: the KUnit tests of the kernel in a build folder.
+kunit() {
+	local out=$1 arch=$2 machine=(--arch="$2")
+	shift 2
+	[ ! -f "$ROOT/configs/$arch.py" ] || machine=(--qemu_config="$ROOT/configs/$arch.py")
+	# It sets the terminal, where there need be none.
+	(cd "$out/.." && tools/testing/kunit/kunit.py exec --build_dir="$(basename "$out")" "${machine[@]}" \
+		--timeout=600 "$@") </dev/null 2>&1 | grep -v '^stty:'
 }
 
 # progress LOG: copies stdin to LOG, and says now and then that it is alive.
