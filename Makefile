@@ -6,7 +6,7 @@
 MACHINE ?= two-virtio-iommu
 export BASE SRC ARCH DRIVER TOPIC SIGNOFF
 
-.PHONY: help setup tree export demo check kunit kselftest lab audit lint bisect mbox clean
+.PHONY: help setup tree export demo check kunit kselftest lab bench audit lint bisect mbox clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -33,6 +33,9 @@ kselftest: setup	## run the kselftests over the scriptable IOMMU, under the kern
 
 lab: setup	## run one lab machine, unpatched and patched [MACHINE=]
 	@lab/run --compare $(MACHINE)
+
+bench: setup	## what an attach costs: unpatched, patched, and 7.3; redraws bench/
+	@bench/run
 
 audit: setup	## hold AUDIT.md against the queue, and add it up per driver
 	@scripts/audit

@@ -36,7 +36,7 @@ die() { echo "error: $*" >&2; exit 1; }
 	"$(cd "$ROOT" && for f in */BASE; do echo "${f%/BASE}"; done | xargs)"
 # shellcheck source=/dev/null
 . "$QUEUE/BASE"
-mkdir -p "$BUILD/log"
+mkdir -p "$BUILD/log" "${TREE%/*}"
 
 in_tree() { git -C "$TREE" "$@"; }
 
