@@ -231,6 +231,17 @@ static void check_unmap(void)
 	check_reaches("kept");
 }
 
+/* One group alone, and another one that comes to its domain and goes again */
+static void begin(struct group *first, struct group *mate)
+{
+	attach(first);
+	map();
+	check_reaches("alone");
+	attach(mate);
+	check_reaches("joined");
+	detach(mate);
+}
+
 /*
  * groups[0] comes first. Another one behind the same instance, its mate, finds
  * a domain that fits; the others find only domains that do not.
@@ -241,12 +252,7 @@ static void several_instances(struct group *groups, int count,
 	struct group *first = &groups[0];
 	int i;
 
-	attach(first);
-	map();
-	check_reaches("alone");
-	attach(mate);
-	check_reaches("joined");
-	detach(mate);
+	begin(first, mate);
 
 	for (i = 1; i < count; i++) {
 		if (&groups[i] == mate)
@@ -276,12 +282,7 @@ static void several_instances(struct group *groups, int count,
 /* Nothing refuses here: both groups can have either's domain */
 static void one_instance(struct group *first, struct group *mate)
 {
-	attach(first);
-	map();
-	check_reaches("alone");
-	attach(mate);
-	check_reaches("joined");
-	detach(mate);
+	begin(first, mate);
 	check_reaches("left");
 	attach(mate);
 	check_reaches("joined");
