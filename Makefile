@@ -5,7 +5,6 @@
 # TOPIC=, SIGNOFF=1, FROM='Name <mail>', REVISION=2, FLAVOUR= of Debian's kernel or CONFIG= a file.
 
 MACHINE ?= two-virtio-iommu
-export BASE SRC ARCH TOOL DRIVER MUTANT TOPIC SIGNOFF FROM REVISION FLAVOUR CONFIG
 
 .PHONY: help setup tree export demo check kunit lab audit mutate coverage lint cocci analyse bisect mbox docs deb lava kselftest stress bench clean
 help:	## this list

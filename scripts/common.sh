@@ -15,8 +15,6 @@ shopt -s inherit_errexit
 # A jobserver or variables of an outer make are no business of kernel builds,
 # and an outer git (a hook, say) must not redirect ours.
 unset MAKEFLAGS MFLAGS MAKELEVEL
-# The front door exports ARCH even where nobody set it, and empty is no architecture.
-[ -n "${ARCH:-}" ] || unset ARCH
 # shellcheck disable=SC2046
 unset $(git rev-parse --local-env-vars 2>/dev/null)
 
