@@ -56,7 +56,7 @@ cocci: setup	## the queue's semantic patches on the unpatched and the patched dr
 	@scripts/cocci
 
 analyse:	## gcc, clang, sparse, coccicheck, ... on what the queue touches, before and after [ARCH= TOOL=]
-	@scripts/setup clang lld llvm coccinelle ocaml-nox
+	@scripts/setup clang-16 lld-16 llvm-16 coccinelle ocaml-nox
 	@scripts/analyse
 
 bisect: setup	## build and test after every single patch; goes on where it was stopped [ARCH=]
