@@ -4,12 +4,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -33,6 +35,32 @@ static void mount_all(void)
 			  NULL))
 			die("mount %s: %s", mounts[i].path, strerror(errno));
 	}
+}
+
+static int is_module(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* A distribution's kernel has VFIO in modules; lab/run numbered them */
+static void load_modules(void)
+{
+	struct dirent **entries;
+	char path[PATH_MAX];
+	int i, n, fd;
+
+	n = scandir("/modules", &entries, is_module, alphasort);
+	for (i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "/modules/%s", entries[i]->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+			die("%s: %s", path, strerror(errno));
+		close(fd);
+	}
+	/* What the command line tells a driver that is built in */
+	if (n > 0)
+		put("/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+		    "Y");
 }
 
 static unsigned long read_hex(const char *bdf, const char *name)
@@ -162,6 +190,7 @@ int main(void)
 	int count;
 
 	mount_all();
+	load_modules();
 	/* one CPU's trace buffer is in order */
 	CPU_ZERO(&cpu);
 	CPU_SET(0, &cpu);
