@@ -73,8 +73,9 @@ deb: setup	## build/deb: Debian packages of the patched kernel (hours) [FLAVOUR=
 	@scripts/setup deb
 	@scripts/deb
 
-lava: setup	## build/lava: LAVA jobs for the lab machines and for a board [ARTIFACTS= DEVICE_TYPE=]
-	@scripts/lava
+lava: setup	## build/lava: LAVA jobs for the lab machines and for a board [ARTIFACTS= DEVICE_TYPE= RUN=job]
+	@[ -z "$(RUN)" ] || scripts/setup lava
+	@RUN="$(RUN)" scripts/lava
 
 clean:	## remove build/, unless a tree there holds work that was not exported
 	@scripts/clean

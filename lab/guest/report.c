@@ -46,6 +46,7 @@ void report(const char *format, ...)
 /* Powers off. The console of s390 writes a line when it gets the next one. */
 void finish(void)
 {
+	report("# end");
 	report("# powering off");
 	sleep(1);
 	reboot(RB_POWER_OFF);
