@@ -31,7 +31,7 @@ kunit: setup	## run the KUnit tests [ARCH= DRIVER=glob]
 kselftest: setup	## run the kselftests over the scriptable IOMMU, under the kernel's checkers [VARIANT=]
 	@scripts/kselftest patched $(VARIANT)
 
-stress: setup	## all kselftests under KASAN and KCSAN, 110,000 random operations, and the base compared
+stress: setup	## all kselftests under KASAN and KCSAN, 130,000 random operations, and the base compared
 	@scripts/stress
 
 lab: setup	## run one lab machine, unpatched and patched [MACHINE=]
