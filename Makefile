@@ -6,6 +6,8 @@
 
 MACHINE ?= two-virtio-iommu
 
+# Verbs build in the same folders; where two run in two terminals, one waits.
+.NOTPARALLEL:
 .PHONY: help setup tree export demo check kunit lab audit mutate coverage lint cocci analyse bisect mbox docs deb lava kselftest stress bench clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile

@@ -5,10 +5,11 @@
 # shellcheck shell=bash disable=SC2034
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-BASE=${BASE:-linux-6.1.y}
+export BASE=${BASE:-linux-6.1.y}
 QUEUE=$ROOT/$BASE
-BUILD=$ROOT/build
-TREE=$BUILD/$BASE
+# All that is generated for a queue is here, its kernel tree and the working trees beside that included.
+BUILD=$ROOT/build/$BASE
+TREE=$BUILD/linux
 export LC_ALL=C
 shopt -s inherit_errexit
 
@@ -23,12 +24,6 @@ unset $(git rev-parse --local-env-vars 2>/dev/null)
 export CCACHE_NOHASHDIR=1 LOCALVERSION='' KBUILD_BUILD_VERSION=1
 export KBUILD_BUILD_TIMESTAMP=2023-01-01 KBUILD_BUILD_USER=kbuild KBUILD_BUILD_HOST=kbuild
 
-# Commits in the tree need a committer even where git was never configured.
-if [ -z "$(git config user.email || true)" ]; then
-	export GIT_COMMITTER_NAME=queue GIT_COMMITTER_EMAIL=queue@localhost
-	export GIT_AUTHOR_NAME=queue GIT_AUTHOR_EMAIL=queue@localhost
-fi
-
 say() { echo "==> $*" >&2; }
 die() { echo "error: $*" >&2; exit 1; }
 
@@ -36,9 +31,26 @@ die() { echo "error: $*" >&2; exit 1; }
 	"$(cd "$ROOT" && for f in */BASE; do echo "${f%/BASE}"; done | xargs)"
 # shellcheck source=/dev/null
 . "$QUEUE/BASE"
-mkdir -p "$BUILD/log" "${TREE%/*}"
+[ ! -e "$BUILD/.git" ] || die "$BUILD is a kernel tree, which older scripts made; trees are in build/QUEUE/linux now:" \
+	"mv $BUILD $BUILD.old && mkdir $BUILD && mv $BUILD.old $TREE && git -C $TREE worktree prune"
+mkdir -p "$BUILD/log"
+
+# Of the user's own git configuration the name counts and nothing else: no hook, no
+# signature, no other way to apply or to print a patch. Without a name it is "queue".
+GIT_COMMITTER_NAME=${GIT_COMMITTER_NAME:-$(git -C "$ROOT" config user.name || echo queue)}
+GIT_COMMITTER_EMAIL=${GIT_COMMITTER_EMAIL:-$(git -C "$ROOT" config user.email || echo queue@localhost)}
+export GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_TEMPLATE_DIR=''
+export GIT_CONFIG_COUNT=2 GIT_CONFIG_KEY_0=core.hooksPath GIT_CONFIG_VALUE_0=/dev/null
+export GIT_CONFIG_KEY_1=safe.directory GIT_CONFIG_VALUE_1='*'
 
 in_tree() { git -C "$TREE" "$@"; }
+
+# hold NAME: until the verb ends, no other one uses that; a second one waits and says so.
+hold() {
+	local fd
+	exec {fd}>"$BUILD/.lock-$1"
+	flock -n "$fd" || { say "waiting for another verb that uses the $1 of $BASE"; flock "$fd"; }
+}
 
 # Topic branches of the tree, bottom first: the order of the queue's folders.
 topics() { in_tree for-each-ref --format='%(refname:short)' 'refs/heads/[0-9]*-*'; }
@@ -48,6 +60,24 @@ queue_stamp() { (cd "$QUEUE" && shopt -s nullglob && sha256sum /dev/null [0-9]*-
 
 # One hash for where HEAD and the topic branches of the tree are.
 tree_stamp() { in_tree for-each-ref --format='%(refname) %(objectname)' 'refs/heads/[0-9]*-*' | sha256sum | cut -d' ' -f1; }
+
+# Would nothing be lost if the tree were removed? Says what.
+tree_disposable() {
+	local last lost dir ours=("$TREE")
+	tree_untouched || return 1
+	last=$(topics | tail -n1 | grep . || echo base)
+	lost=$(in_tree for-each-ref --format='%(refname)' --no-merged "$last" refs/heads refs/tags refs/stash refs/queue) ||
+		{ echo "git cannot tell what its branches hold"; return 1; }
+	lost=${lost//refs\/heads\//}
+	[ -z "$lost" ] || { echo "no topic holds the commits of ${lost//$'\n'/, }"; return 1; }
+	# Other working trees than those that the scripts make are somebody's work.
+	for dir in $worktrees; do ours+=("$TREE-$dir"); done
+	lost=$(in_tree worktree list --porcelain | sed -n 's/^worktree //p' | grep -vxF -f <(printf '%s\n' "${ours[@]}")) || true
+	[ -z "$lost" ] || { echo "$(head -n1 <<<"$lost") is a working tree of it"; return 1; }
+	# The kernel has git ignore these.
+	lost=$(in_tree ls-files --others -- '*.patch' '*.diff' '*.mbox' '*.orig' ':!.build-*' | head -n1)
+	[ -z "$lost" ] || { echo "it holds $lost"; return 1; }
+}
 
 # Is the tree exactly what was last applied or exported? Says why not.
 tree_untouched() {
@@ -66,16 +96,21 @@ tree_clean() {
 	done
 	# Debian's kernel ignores everything at the top: look for new files without that rule.
 	# What Python leaves beside kunit.py is nobody's work, and 6.1 does not ignore it.
-	{ grep -vx '/\*' "$TREE/.gitignore"; echo '*.pyc'; } >"$BUILD/.exclude"
+	{ grep -vx '/\*' "$TREE/.gitignore"; echo '*.pyc'; } >"$BUILD/.exclude.$$"
+	mv "$BUILD/.exclude.$$" "$BUILD/.exclude"
 	dir=$({ in_tree status --porcelain -uno; in_tree ls-files --others --exclude-from="$BUILD/.exclude"; } | head -n1)
 	[ -z "$dir" ] || { echo "it holds changes that are not committed ($dir)"; return 1; }
 }
 
 # Prints a second working tree that stands at a commit, by default at the base: base
 # to build it, work to try the patches on. It is kept: a checkout takes a while.
+# Where two verbs would put it to different commits, they hold it.
+worktrees="base base-mock bisect deb mutated work"
 worktree() {
-	local dir=$TREE-$1 at
+	local dir=$TREE-$1 at fd
 	at=$(in_tree rev-parse "${2:-base}^{commit}")
+	exec {fd}>"$BUILD/.lock-checkout"
+	flock "$fd"
 	[ -e "$dir/.git" ] || { say "checking out $dir"; in_tree worktree add -q --detach "$dir" "$at"; }
 	git -C "$dir" am --abort 2>/dev/null || true
 	git -C "$dir" checkout -q -f --detach "$at"
@@ -87,6 +122,7 @@ worktree() {
 # can be compared with. The patch is the queue's, and applies to both as it is.
 base_mock() {
 	local dir=$TREE-base-mock commit
+	hold base-mock
 	commit=$(in_tree log --diff-filter=A --format=%H -- drivers/iommu/mock-iommu.c)
 	[ -n "$commit" ] || die "no patch of the tree adds drivers/iommu/mock-iommu.c"
 	if [ ! -e "$dir/.git" ] || ! same_patch "$dir" "$commit"; then
@@ -153,11 +189,11 @@ kmake() {
 
 # kunit OUT ARCH ARGS...: the KUnit tests of the kernel in a build folder.
 kunit() {
-	local out=$1 arch=$2 machine=(--arch="$2")
+	local out=$1 arch=$2 qemu=(--arch="$2")
 	shift 2
-	[ ! -f "$ROOT/configs/$arch.py" ] || machine=(--qemu_config="$ROOT/configs/$arch.py")
+	[ ! -f "$ROOT/configs/$arch.py" ] || qemu=(--qemu_config="$ROOT/configs/$arch.py")
 	# It sets the terminal, where there need be none.
-	(cd "$out/.." && tools/testing/kunit/kunit.py exec --build_dir="$(basename "$out")" "${machine[@]}" \
+	(cd "$out/.." && tools/testing/kunit/kunit.py exec --build_dir="$(basename "$out")" "${qemu[@]}" \
 		--timeout=600 "$@") </dev/null 2>&1 | grep -v '^stty:'
 }
 
