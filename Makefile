@@ -8,75 +8,95 @@ MACHINE ?= two-virtio-iommu
 
 # Verbs build in the same folders; where two run in two terminals, one waits.
 .NOTPARALLEL:
-.PHONY: help setup tree export demo check kunit lab audit mutate coverage lint cocci analyse bisect mbox docs deb lava kselftest stress bench clean
+.PHONY: help setup tree carry export demo check kunit lab audit mutate coverage lint cocci analyse bisect mbox docs deb lava selftest kselftest stress bench clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
-setup:	## install the Debian packages that the rest needs
+setup:	## install the Debian packages that make check needs; each other verb installs its own
 	@scripts/setup
 
-tree: setup	## build/BASE: the kernel with the queue applied, a branch per topic [BASE= SRC=]
+tree:	## build/BASE/linux: the kernel with the queue applied, a branch per topic [BASE= SRC=]
+	@scripts/setup tree
 	@scripts/tree
 
-export:	## write the queue back from build/BASE
+carry:	## copy the files that SHARED lists from another queue's tree [FROM= BASE=]
+	@scripts/carry
+
+export:	## write the queue back from build/BASE/linux
 	@scripts/export
 
-demo: setup	## two devices behind two IOMMUs in one container, unpatched and patched
+demo:	## two devices behind two IOMMUs in one container, unpatched and patched
+	@scripts/setup kernel
 	@lab/run --compare two-virtio-iommu
 
-check:	## everything that must hold: apply, round trip, lint, KUnit, lab
+check:	## everything that must hold, for all queues or one [BASE=]
 	@scripts/check
 
-kunit: setup	## run the KUnit tests [ARCH= DRIVER=glob]
+selftest:	## what the scripts promise about a user's work, on a made-up kernel (seconds)
+	@scripts/selftest
+
+kunit:	## run the KUnit tests [ARCH= DRIVER=glob]
+	@scripts/setup kernel
 	@scripts/kunit
 
-kselftest: setup	## run the kselftests over the scriptable IOMMU, under the kernel's checkers [VARIANT=]
+kselftest:	## run the kselftests over the scriptable IOMMU, under the kernel's checkers [VARIANT=]
+	@scripts/setup kernel
 	@scripts/kselftest patched $(VARIANT)
 
-stress: setup	## all kselftests under KASAN and KCSAN, 130,000 random operations, and the base compared
+stress:	## all kselftests under KASAN and KCSAN, 130,000 random operations, and the base compared
+	@scripts/setup kernel
 	@scripts/stress
 
-lab: setup	## run one lab machine, unpatched and patched [MACHINE=]
+lab:	## run one lab machine, unpatched and patched [MACHINE=]
+	@scripts/setup kernel
 	@lab/run --compare $(MACHINE)
 
-bench: setup	## what an attach costs: unpatched, patched, and 7.3; redraws bench/
+bench:	## what an attach costs: unpatched, patched, and 7.3; redraws bench/
+	@scripts/setup bench
 	@bench/run
 
-audit: setup	## hold AUDIT.md against the queue, and add it up per driver
+audit:	## hold AUDIT.md against the queue, and add it up per driver
+	@scripts/setup tree
 	@scripts/audit
 
-mutate: setup	## break the patched kernel on purpose: the tests must notice [ARCH= DRIVER= MUTANT=glob]
+mutate:	## break the patched kernel on purpose: the tests must notice [ARCH= DRIVER= MUTANT=glob]
+	@scripts/setup kernel
 	@scripts/mutate
 
-coverage: setup	## which of the touched lines the tests execute [ARCH=]
+coverage:	## which of the touched lines the tests execute [ARCH=]
+	@scripts/setup kernel
 	@scripts/coverage
 
-lint: setup	## git am, checkpatch, whitespace, subject, body, diffstat, kernel-doc for every patch
+lint:	## git am, checkpatch, whitespace, subject, body, diffstat, kernel-doc for every patch
+	@scripts/setup lint
 	@scripts/lint
 
-cocci: setup	## the queue's semantic patches on the unpatched and the patched drivers
+cocci:	## the queue's semantic patches on the unpatched and the patched drivers
+	@scripts/setup cocci
 	@scripts/cocci
 
 analyse:	## gcc, clang, sparse, coccicheck, ... on what the queue touches, before and after [ARCH= TOOL=]
-	@scripts/setup clang-16 lld-16 llvm-16 coccinelle ocaml-nox
+	@scripts/setup analyse clang
 	@scripts/analyse
 
-bisect: setup	## build and test after every single patch; goes on where it was stopped [ARCH=]
+bisect:	## build and test after every single patch; goes on where it was stopped [ARCH=]
+	@scripts/setup kernel
 	@scripts/bisect-build
 
-mbox: setup	## build/mbox/TOPIC.mbox: a topic as mail; sends nothing [TOPIC= FROM= SIGNOFF=1 REVISION=]
+mbox:	## build/BASE/mbox/TOPIC.mbox: a topic as mail; sends nothing [TOPIC= FROM= SIGNOFF=1 REVISION=]
+	@scripts/setup mbox
 	@scripts/mbox
 
-docs: setup	## build the touched books of Documentation/ without new warnings (minutes)
+docs:	## build the touched books of Documentation/ without new warnings (minutes)
 	@scripts/setup docs
 	@scripts/docs
 
-deb: setup	## build/deb: Debian packages of the patched kernel (hours) [FLAVOUR= CONFIG=]
+deb:	## build/BASE/deb: Debian packages of the patched kernel (hours) [FLAVOUR= CONFIG=]
 	@scripts/setup deb
 	@scripts/deb
 
-lava: setup	## build/lava: LAVA jobs for the lab machines and for a board [ARTIFACTS= DEVICE_TYPE= RUN=job]
-	@[ -z "$(RUN)" ] || scripts/setup lava
+lava:	## build/BASE/lava: LAVA jobs for the lab machines and for a board [ARTIFACTS= DEVICE_TYPE= RUN=job]
+	@scripts/setup lava $(if $(RUN),lava-run)
 	@RUN="$(RUN)" scripts/lava
 
 clean:	## remove build/, unless a tree there holds work that was not exported
