@@ -8,7 +8,7 @@ MACHINE ?= two-virtio-iommu
 
 # Verbs build in the same folders; where two run in two terminals, one waits.
 .NOTPARALLEL:
-.PHONY: help setup tree carry export demo check kunit lab audit mutate coverage lint cocci analyse bisect mbox docs deb lava selftest kselftest stress bench clean
+.PHONY: help setup tree carry export demo check kunit lab audit mutate coverage lint cocci analyse bisect mbox docs deb lava selftest kselftest stress bench results clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -82,6 +82,9 @@ analyse:	## gcc, clang, sparse, coccicheck, ... on what the queue touches, befor
 bisect:	## build and test after every single patch; goes on where it was stopped [ARCH=]
 	@scripts/setup kernel
 	@scripts/bisect-build
+
+results:	## RESULTS.md, from what the last full runs recorded
+	@scripts/results
 
 mbox:	## build/BASE/mbox/TOPIC.mbox: a topic as mail; sends nothing [TOPIC= FROM= SIGNOFF=1 REVISION=]
 	@scripts/setup mbox
