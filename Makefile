@@ -2,7 +2,7 @@
 #
 # The front door: one verb per program. Variables: BASE= the queue, SRC= a kernel
 # of your own, ARCH=, TOOL=, DRIVER= a KUnit glob, MUTANT= a glob, MACHINE= a lab machine,
-# TOPIC=, SIGNOFF=1, FROM='Name <mail>', REVISION=2, FLAVOUR= of Debian's kernel or CONFIG= a file.
+# TOPIC=, SIGNOFF=1, FROM='Name <mail>', REVISION=2, PREVIOUS= mbox or range, IN_REPLY_TO=, FLAVOUR= of Debian's kernel or CONFIG= a file.
 
 MACHINE ?= two-virtio-iommu
 
@@ -86,7 +86,7 @@ bisect:	## build and test after every single patch; goes on where it was stopped
 results:	## RESULTS.md, from what the last full runs recorded
 	@scripts/results
 
-mbox:	## build/BASE/mbox/TOPIC.mbox: a topic as mail; sends nothing [TOPIC= FROM= SIGNOFF=1 REVISION=]
+mbox:	## build/BASE/mbox/TOPIC.mbox: a topic as mail; sends nothing [TOPIC= FROM= SIGNOFF=1 REVISION= PREVIOUS= IN_REPLY_TO=]
 	@scripts/setup mbox
 	@scripts/mbox
 
