@@ -64,7 +64,7 @@ mutate:	## break the patched kernel on purpose: the tests must notice [ARCH= DRI
 	@scripts/mutate
 
 coverage:	## which of the touched lines the tests execute [ARCH=]
-	@scripts/setup kernel
+	@scripts/setup coverage
 	@scripts/coverage
 
 lint:	## git am, checkpatch, whitespace, subject, body, diffstat, kernel-doc for every patch
