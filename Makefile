@@ -2,13 +2,13 @@
 #
 # The front door: one verb per program. Variables: BASE= the queue, SRC= a kernel
 # of your own, ARCH=, TOOL=, DRIVER= a KUnit glob, MUTANT= a glob, MACHINE= a lab machine,
-# TOPIC=, SIGNOFF=1, FROM='Name <mail>', REVISION=2, FLAVOUR= of Debian's kernel or CONFIG= a file.
+# TOPIC=, SIGNOFF=1, FROM='Name <mail>', REVISION=2, PREVIOUS= mbox or range, IN_REPLY_TO=, FLAVOUR= of Debian's kernel or CONFIG= a file.
 
 MACHINE ?= two-virtio-iommu
 
 # Verbs build in the same folders; where two run in two terminals, one waits.
 .NOTPARALLEL:
-.PHONY: help setup tree carry export demo check kunit lab audit mutate coverage lint cocci analyse bisect mbox docs deb lava selftest kselftest stress bench clean
+.PHONY: help setup tree carry export demo check kunit lab audit mutate coverage lint cocci analyse bisect mbox docs deb lava selftest kselftest stress bench results clean
 help:	## this list
 	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
 
@@ -64,7 +64,7 @@ mutate:	## break the patched kernel on purpose: the tests must notice [ARCH= DRI
 	@scripts/mutate
 
 coverage:	## which of the touched lines the tests execute [ARCH=]
-	@scripts/setup kernel
+	@scripts/setup coverage
 	@scripts/coverage
 
 lint:	## git am, checkpatch, whitespace, subject, body, diffstat, kernel-doc for every patch
@@ -83,7 +83,10 @@ bisect:	## build and test after every single patch; goes on where it was stopped
 	@scripts/setup kernel
 	@scripts/bisect-build
 
-mbox:	## build/BASE/mbox/TOPIC.mbox: a topic as mail; sends nothing [TOPIC= FROM= SIGNOFF=1 REVISION=]
+results:	## RESULTS.md, from what the last full runs recorded
+	@scripts/results
+
+mbox:	## build/BASE/mbox/TOPIC.mbox: a topic as mail; sends nothing [TOPIC= FROM= SIGNOFF=1 REVISION= PREVIOUS= IN_REPLY_TO=]
 	@scripts/setup mbox
 	@scripts/mbox
 

@@ -58,6 +58,16 @@ topics() { in_tree for-each-ref --format='%(refname:short)' 'refs/heads/[0-9]*-*
 # One hash for all patches of the queue, names and contents.
 queue_stamp() { (cd "$QUEUE" && shopt -s nullglob && sha256sum /dev/null [0-9]*-*/*.patch) | sha256sum | cut -d' ' -f1; }
 
+# record VERB LINE [DETAILS]: what a full run of a verb came to, for make results: date,
+# state of the queue, revision, LINE; and Markdown that is shown below.
+record() {
+	local revision
+	revision=$(git -C "$ROOT" describe --always --exclude='*' --dirty=+ 2>/dev/null || echo -)
+	mkdir -p "$BUILD/results"
+	printf '%s %s %s %s\n%s\n' "$(date -u +'%F %H:%M')" "$(queue_stamp)" "$revision" "$2" "${3:-}" >"$BUILD/results/.$1.$$"
+	mv "$BUILD/results/.$1.$$" "$BUILD/results/$1"
+}
+
 # One hash for where HEAD and the topic branches of the tree are.
 tree_stamp() { in_tree for-each-ref --format='%(refname) %(objectname)' 'refs/heads/[0-9]*-*' | sha256sum | cut -d' ' -f1; }
 
