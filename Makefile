@@ -55,7 +55,7 @@ bench:	## what an attach costs: unpatched, patched, and 7.3; redraws bench/
 	@scripts/setup bench
 	@bench/run
 
-audit:	## hold AUDIT.md against the queue, and add it up per driver
+audit:	## hold the audit against the queue and the last make kunit, and add it up per driver
 	@scripts/setup tree
 	@scripts/audit
 
