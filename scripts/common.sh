@@ -29,6 +29,7 @@ die() { echo "error: $*" >&2; exit 1; }
 
 [ -f "$QUEUE/BASE" ] || die "there is no queue '$BASE'; BASE= one of:" \
 	"$(cd "$ROOT" && for f in */BASE; do echo "${f%/BASE}"; done | xargs)"
+ARCHITECTURES=
 # shellcheck source=/dev/null
 . "$QUEUE/BASE"
 [ ! -e "$BUILD/.git" ] || die "$BUILD is a kernel tree, which older scripts made; trees are in build/QUEUE/linux now:" \
@@ -162,8 +163,14 @@ stack() {
 	for topic in $(topics); do echo "$topic $prev"; prev=$topic; done
 }
 
-# What the queue is built and tested for.
-architectures() { (cd "$ROOT/configs" && echo *.config | sed 's/\.config//g'); }
+# What the queue is built and tested for: what its BASE says, by default all that configs/ has.
+architectures() { if [ -n "$ARCHITECTURES" ]; then echo "$ARCHITECTURES"; else (cd "$ROOT/configs" && echo *.config | sed 's/\.config//g'); fi; }
+
+# fragments ARCH: the Kconfig fragments of an architecture: that of all queues, and what this queue adds
+fragments() { (cd "$ROOT" && ls "configs/$1.config" && find "configs/$BASE" -name all.config -o -name "$1.config" 2>/dev/null | sort); }
+
+# fragment ARCH: prints the name of a file with all of them
+fragment() { (cd "$ROOT" && fragments "$1" | xargs cat >"$BUILD/.config-$1" && echo "$BUILD/.config-$1"); }
 
 cross_compile() {
 	case $1 in
