@@ -166,8 +166,11 @@ stack() {
 # What the queue is built and tested for: what its BASE says, by default all that configs/ has.
 architectures() { if [ -n "$ARCHITECTURES" ]; then echo "$ARCHITECTURES"; else (cd "$ROOT/configs" && echo *.config | sed 's/\.config//g'); fi; }
 
-# fragments ARCH: the Kconfig fragments of an architecture: that of all queues, and what this queue adds
-fragments() { (cd "$ROOT" && ls "configs/$1.config" && find "configs/$BASE" -name all.config -o -name "$1.config" 2>/dev/null | sort); }
+# fragments ARCH: the Kconfig fragments of an architecture: that of all queues and what this queue adds, or its own
+fragments() {
+	(cd "$ROOT" && if [ -e "configs/$1.config" ]; then echo "configs/$1.config"; ls "configs/$BASE/all.config" 2>/dev/null || true; else
+		ls "configs/$BASE/$1.config"; fi)
+}
 
 # fragment ARCH: prints the name of a file with all of them
 fragment() { (cd "$ROOT" && fragments "$1" | xargs cat >"$BUILD/.config-$1" && echo "$BUILD/.config-$1"); }
@@ -178,7 +181,7 @@ cross_compile() {
 	arm) echo arm-linux-gnueabihf- ;;
 	s390) echo s390x-linux-gnu- ;;
 	powerpc) echo powerpc-linux-gnu- ;;
-	x86_64) ;;
+	x86_64 | um) ;;
 	*) die "no configs/$1.config; known: $(architectures)" ;;
 	esac
 }
@@ -189,6 +192,7 @@ images() {
 	arm64) echo Image Image.gz ;;
 	arm) echo zImage ;;
 	powerpc) echo vmlinux ;;
+	um) echo linux ;;
 	*) echo bzImage ;;
 	esac
 }
