@@ -24,9 +24,10 @@ static unsigned long long domains[MAX_DOMAINS];
  * Puts a probe on every function of that name: drivers that are built in
  * together can have static ones alike, of which one is called. A name that is
  * not unique is no place for a probe, so say where it is behind _text, which
- * comes first in kallsyms. All probes of an event go by its name.
+ * comes first in kallsyms. All probes of an event go by its name. Returns how
+ * many functions there are.
  */
-static void probe(const char *event, const char *name, const char *fields)
+static int probe_if_there(const char *event, const char *name, const char *fields)
 {
 	char line[256], symbol[128], type;
 	FILE *file = fopen("/proc/kallsyms", "re");
@@ -49,26 +50,34 @@ static void probe(const char *event, const char *name, const char *fields)
 		found++;
 	}
 	fclose(file);
-	if (!found)
+	return found;
+}
+
+static void probe(const char *event, const char *name, const char *fields)
+{
+	if (!probe_if_there(event, name, fields))
 		die("there is no function %s to probe", name);
 }
 
 /*
  * @functions: how the driver calls its ->attach_dev, ->domain_alloc and ->free,
- * with commas between them. Returns whether the kernel has the tracepoint for
- * failed attaches.
+ * with commas between them; and, where one of the kernels has it, ->attach_dev of
+ * its blocking domain. Returns whether the kernel has the tracepoint for failed
+ * attaches.
  */
 bool trace_setup(const char *functions)
 {
-	char attach[64], alloc[64], free[64];
-
-	if (sscanf(functions, "%63[^,],%63[^,],%63[^,]", attach, alloc,
-		   free) != 3)
-		die("LAB_FUNCTIONS=%s are not three", functions);
 	/* struct device begins with its kobject, and that with its name */
-	probe("p:lab/attach", attach,
-	      " domain=$arg1:x64 dev=+0(+0($arg2)):string");
+	const char *args = " domain=$arg1:x64 dev=+0(+0($arg2)):string";
+	char attach[64], alloc[64], free[64], block[64] = "";
+
+	if (sscanf(functions, "%63[^,],%63[^,],%63[^,],%63[^,]", attach, alloc,
+		   free, block) < 3)
+		die("LAB_FUNCTIONS=%s are less than three", functions);
+	probe("p:lab/attach", attach, args);
 	probe("r:lab/attached", attach, " ret=$retval:s32");
+	probe_if_there("p:lab/attach", block, args);
+	probe_if_there("r:lab/attached", block, " ret=$retval:s32");
 	probe("r:lab/domain_alloc", alloc, " domain=$retval:x64");
 	probe("p:lab/domain_free", free, " domain=$arg1:x64");
 	probe("p:lab/claim", "iommu_group_claim_dma_owner", "");
