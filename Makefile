@@ -59,7 +59,7 @@ audit:	## hold the audit against the queue and the last make kunit, and add it u
 	@scripts/setup tree
 	@scripts/audit
 
-mutate:	## break the patched kernel on purpose: the tests must notice [ARCH= DRIVER= MUTANT=glob]
+mutate:	## break the patched kernel on purpose: the tests must notice [ARCH= DRIVER= MUTANT=glob SINCE=commit]
 	@scripts/setup kernel
 	@scripts/mutate
 
