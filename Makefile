@@ -23,6 +23,7 @@ carry:	## copy the files that SHARED lists from another queue's tree [FROM= BASE
 	@scripts/carry
 
 export:	## write the queue back from build/BASE/linux
+	@scripts/setup export
 	@scripts/export
 
 demo:	## two devices behind two IOMMUs in one container, unpatched and patched
