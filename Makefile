@@ -8,9 +8,9 @@ MACHINE ?= two-virtio-iommu
 
 # Verbs build in the same folders; where two run in two terminals, one waits.
 .NOTPARALLEL:
-.PHONY: help setup tree carry export demo check kunit lab audit mutate coverage lint cocci analyse bisect mbox docs deb lava selftest kselftest stress bench results clean
+.PHONY: help setup tree carry export demo check kunit in-tree lab audit mutate coverage lint cocci analyse bisect mbox docs deb lava selftest kselftest stress bench results clean
 help:	## this list
-	@sed -nE 's/^([a-z]+):.*##/  make \1 -/p' Makefile
+	@sed -nE 's/^([a-z-]+):.*##/  make \1 -/p' Makefile
 
 setup:	## install the Debian packages that make check needs; each other verb installs its own
 	@scripts/setup
@@ -23,6 +23,7 @@ carry:	## copy the files that SHARED lists from another queue's tree [FROM= BASE
 	@scripts/carry
 
 export:	## write the queue back from build/BASE/linux
+	@scripts/setup export
 	@scripts/export
 
 demo:	## two devices behind two IOMMUs in one container, unpatched and patched
@@ -35,9 +36,13 @@ check:	## everything that must hold, for all queues or one [BASE=]
 selftest:	## what the scripts promise about a user's work, on a made-up kernel (seconds)
 	@scripts/selftest
 
-kunit:	## run the KUnit tests [ARCH= DRIVER=glob]
+kunit:	## run the KUnit tests [ARCH= DRIVER=glob VARIANT=kasan|in-tree|each]
 	@scripts/setup kernel
-	@scripts/kunit
+	@VARIANT="$(VARIANT)" scripts/kunit
+
+in-tree:	## the tests as a maintainer runs them, with no file of ours, and where they must skip [ARCH=]
+	@scripts/setup kernel
+	@scripts/in-tree
 
 kselftest:	## run the kselftests over the scriptable IOMMU, under the kernel's checkers [VARIANT=]
 	@scripts/setup kernel

@@ -176,6 +176,61 @@ cross_compile() {
 	esac
 }
 
+# What $BASE/kunitconfigs says of an architecture: kunit.py's name of its machine, and
+# the in-tree files that are for it.
+kunitconfigs() { [ ! -e "$QUEUE/kunitconfigs" ] || sed -n "s/^$1 //p" "$QUEUE/kunitconfigs"; }
+
+# The machine that kunit.py boots, as a file: one of ours, or the kernel's own.
+machine() {
+	local name
+	read -r name _ < <(kunitconfigs "$1"; echo "$1")
+	[ ! -f "$ROOT/configs/$1.py" ] || { echo "$ROOT/configs/$1.py"; return; }
+	echo "$TREE/tools/testing/kunit/qemu_configs/$name.py"
+}
+
+# options ARCH [VARIANT]: what a kernel has over allnoconfig: what the patched tree's own
+# files say that its tests need, and after it what is in configs/.
+options() {
+	local own=() more=("configs/$1.config") file
+	case ${2:-} in
+	plain) more=("configs/stress/$1.config" configs/stress/plain.config) ;;
+	'' | gcov | kunit-*)
+		read -ra own < <(kunitconfigs "$1" | cut -d' ' -f2-; echo)
+		[ -z "${2:-}" ] || more+=("configs/$2/all.config")
+		[ ! -e "$ROOT/configs/${2:-}/$1.config" ] || more+=("configs/$2/$1.config")
+		;;
+	*) own=(tools/testing/selftests/iommu/config) more=("configs/stress/$1.config" "configs/stress/$2.config") ;;
+	esac
+	for file in "configs/$BASE/all.config" "configs/$BASE/$1.config"; do
+		[ ! -e "$ROOT/$file" ] || more+=("$file")
+	done
+	(cd "$TREE" && cat /dev/null "${own[@]}") && (cd "$ROOT" && cat "${more[@]}")
+}
+
+# fetch_deb PACKAGE SUITE [ARCH]: downloads a package of Debian with an apt configuration of
+# our own, without touching the system, and prints its path.
+fetch_deb() {
+	local apt=$BUILD/apt-$2${3:+-$3} suite opts
+	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+	# shellcheck disable=SC2016
+	apt-get indextargets --format '$(SITE) $(LABEL)' 'Origin: Debian' | sort -u |
+		while read -r site label; do
+			case $label in
+			Debian) suite=$2 ;;
+			Debian-Security) [[ $2 != *-* ]] || continue; suite=$2-security ;;
+			*) continue ;;
+			esac
+			echo "deb $site $suite main"
+		done >"$apt/sources.list"
+	opts="-qq -o Dir::Etc::sourcelist=$apt/sources.list -o Dir::Etc::sourceparts=/dev/null
+		-o Dir::State::lists=$apt/lists -o Dir::Cache=$apt -o APT::Sandbox::User= "
+	[ -z "${3:-}" ] || opts+="-o APT::Architecture=$3 -o APT::Architectures=$3"
+	say "fetching $1 from $2${3:+ for $3}"
+	# shellcheck disable=SC2086
+	(cd "$apt" && rm -f -- "$1"_*.deb && apt-get $opts update && apt-get $opts download "$1") >&2 || return 1
+	echo "$apt/$1"_*.deb
+}
+
 # What to make for a kernel that QEMU boots.
 images() {
 	case $1 in
@@ -199,12 +254,11 @@ kmake() {
 
 # kunit OUT ARCH ARGS...: the KUnit tests of the kernel in a build folder.
 kunit() {
-	local out=$1 arch=$2 qemu=(--arch="$2")
+	local out=$1 arch=$2
 	shift 2
-	[ ! -f "$ROOT/configs/$arch.py" ] || qemu=(--qemu_config="$ROOT/configs/$arch.py")
 	# It sets the terminal, where there need be none.
-	(cd "$out/.." && tools/testing/kunit/kunit.py exec --build_dir="$(basename "$out")" "${qemu[@]}" \
-		--timeout=600 "$@") </dev/null 2>&1 | grep -v '^stty:'
+	(cd "$out/.." && tools/testing/kunit/kunit.py exec --build_dir="$(basename "$out")" \
+		--qemu_config="$(machine "$arch")" --timeout=600 "$@") </dev/null 2>&1 | grep -v '^stty:'
 }
 
 # progress LOG: copies stdin to LOG, and says now and then that it is alive.
