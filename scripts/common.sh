@@ -125,6 +125,8 @@ worktree() {
 	exec {fd}>"$BUILD/.lock-checkout"
 	flock "$fd"
 	[ -e "$dir/.git" ] || { say "checking out $dir"; in_tree worktree add -q --detach "$dir" "$at"; }
+	# What a git that was killed has left
+	rm -f "$(git -C "$dir" rev-parse --path-format=absolute --git-path index.lock)"
 	git -C "$dir" am --abort 2>/dev/null || true
 	git -C "$dir" checkout -q -f --detach "$at"
 	git -C "$dir" clean -q -f -d
