@@ -33,7 +33,7 @@ demo:	## two devices behind two IOMMUs in one container, unpatched and patched
 check:	## everything that must hold, for all queues or one [BASE=]
 	@scripts/check
 
-selftest:	## what the scripts promise about a user's work, on a made-up kernel (seconds)
+selftest:	## what the scripts promise about a user's work, on a made-up kernel (minutes)
 	@scripts/selftest
 
 kunit:	## run the KUnit tests [ARCH= DRIVER=glob VARIANT=kasan|in-tree|each]

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-only
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2034,SC2054,SC2154 # shared with lab/run
 #
 # A q35 with the IOMMU in $iommu, on the QEMU that Debian 12 has: the device, and

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-only
+# SPDX-License-Identifier: GPL-2.0
 #
 # usage: awk -f report.awk -v machine=NAME [UNPATCHED.log] PATCHED.log
 #

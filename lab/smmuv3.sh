@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-only
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2034,SC2054,SC2154 # shared with lab/run
 #
 # $instances SMMUv3, each in front of its own PCI host bridge, booted with UEFI

@@ -45,11 +45,14 @@ export GIT_CONFIG_KEY_1=safe.directory GIT_CONFIG_VALUE_1='*'
 
 in_tree() { git -C "$TREE" "$@"; }
 
-# hold NAME: until the verb ends, no other one uses that; a second one waits and says so.
+# hold NAME [-s]: until the verb ends, no other one uses that; a second one waits and says so.
+# With -s, others may look at it, too, but not change it.
+declare -A held=()
 hold() {
-	local fd
-	exec {fd}>"$BUILD/.lock-$1"
-	flock -n "$fd" || { say "waiting for another verb that uses the $1 of $BASE"; flock "$fd"; }
+	local fd=${held[$1]:-}
+	[ -n "$fd" ] || { exec {fd}>"$BUILD/.lock-$1"; held[$1]=$fd; }
+	flock -n ${2:+"$2"} "$fd" ||
+		{ say "waiting for another verb that uses the $1 of $BASE"; flock ${2:+"$2"} "$fd"; }
 }
 
 # Topic branches of the tree, bottom first: the order of the queue's folders.
@@ -122,6 +125,8 @@ worktree() {
 	exec {fd}>"$BUILD/.lock-checkout"
 	flock "$fd"
 	[ -e "$dir/.git" ] || { say "checking out $dir"; in_tree worktree add -q --detach "$dir" "$at"; }
+	# What a git that was killed has left
+	rm -f "$(git -C "$dir" rev-parse --path-format=absolute --git-path index.lock)"
 	git -C "$dir" am --abort 2>/dev/null || true
 	git -C "$dir" checkout -q -f --detach "$at"
 	git -C "$dir" clean -q -f -d

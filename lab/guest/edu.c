@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0
 /*
  * QEMU's edu device (docs/specs/edu): a DMA engine between memory and a buffer
  * of its own. One transfer takes it 100 ms, so callers start all devices before

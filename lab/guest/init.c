@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0
 /* /init: makes the system up to where VFIO has the devices, then measures. */
 #include "lab.h"
 

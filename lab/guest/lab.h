@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What runs as /init inside a lab machine: it drives the real VFIO uAPI with
  * real devices and reports what the kernel did. It measures and never judges;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0
 /*
  * Everything that the host is to know goes through /dev/kmsg: so it stands in
  * one order with what the kernel says, and no line is torn by another.

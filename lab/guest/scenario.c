@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0
 /*
  * Groups come to a container and go, behind several IOMMU instances or behind
  * the only one. After every change each device proves by DMA what it reaches.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0
 /* Small files and links below /sys: a lab that cannot read them is broken. */
 #include "lab.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0
 /*
  * Every call of the driver's ->attach_dev and its return, every domain that the
  * driver allocates and frees, and when the core claims DMA ownership: counted

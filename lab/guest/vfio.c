@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0
 /*
  * The VFIO uAPI as a VMM uses it: one container of type1v2, groups that come
  * and go. Only attaching and detaching a group may fail: it is what is
