@@ -61,7 +61,7 @@ bench:	## what an attach costs: unpatched, patched, and 7.3; redraws bench/
 	@bench/run
 
 audit:	## hold the audit against the queue and the last make kunit, and add it up per driver
-	@scripts/setup tree
+	@scripts/setup audit
 	@scripts/audit
 
 mutate:	## break the patched kernel on purpose: the tests must notice [ARCH= DRIVER= MUTANT=glob SINCE=commit]
@@ -89,6 +89,7 @@ bisect:	## build and test after every single patch; goes on where it was stopped
 	@scripts/bisect-build
 
 results:	## RESULTS.md, from what the last full runs recorded
+	@scripts/setup audit
 	@scripts/results
 
 mbox:	## build/BASE/mbox/TOPIC.mbox: a topic as mail; sends nothing [TOPIC= FROM= SIGNOFF=1 REVISION= PREVIOUS= IN_REPLY_TO=]
