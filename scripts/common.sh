@@ -29,6 +29,7 @@ die() { echo "error: $*" >&2; exit 1; }
 
 [ -f "$QUEUE/BASE" ] || die "there is no queue '$BASE'; BASE= one of:" \
 	"$(cd "$ROOT" && for f in */BASE; do echo "${f%/BASE}"; done | xargs)"
+ARCHITECTURES=
 # shellcheck source=/dev/null
 . "$QUEUE/BASE"
 [ ! -e "$BUILD/.git" ] || die "$BUILD is a kernel tree, which older scripts made; trees are in build/QUEUE/linux now:" \
@@ -167,8 +168,8 @@ stack() {
 	for topic in $(topics); do echo "$topic $prev"; prev=$topic; done
 }
 
-# What the queue is built and tested for.
-architectures() { (cd "$ROOT/configs" && echo *.config | sed 's/\.config//g'); }
+# What the queue is built and tested for: what its BASE says, by default all that configs/ has.
+architectures() { if [ -n "$ARCHITECTURES" ]; then echo "$ARCHITECTURES"; else (cd "$ROOT/configs" && echo *.config | sed 's/\.config//g'); fi; }
 
 cross_compile() {
 	case $1 in
@@ -206,9 +207,13 @@ options() {
 		;;
 	*) own=(tools/testing/selftests/iommu/config) more=("configs/stress/$1.config" "configs/stress/$2.config") ;;
 	esac
-	for file in "configs/$BASE/all.config" "configs/$BASE/$1.config"; do
-		[ ! -e "$ROOT/$file" ] || more+=("$file")
-	done
+	if [ -e "$ROOT/configs/$1.config" ]; then
+		for file in "configs/$BASE/all.config" "configs/$BASE/$1.config"; do
+			[ ! -e "$ROOT/$file" ] || more+=("$file")
+		done
+	else
+		more[0]=configs/$BASE/$1.config
+	fi
 	(cd "$TREE" && cat /dev/null "${own[@]}") && (cd "$ROOT" && cat "${more[@]}")
 }
 
