@@ -177,7 +177,7 @@ cross_compile() {
 	arm) echo arm-linux-gnueabihf- ;;
 	s390) echo s390x-linux-gnu- ;;
 	powerpc) echo powerpc-linux-gnu- ;;
-	x86_64) ;;
+	x86_64 | um) ;;
 	*) die "no configs/$1.config; known: $(architectures)" ;;
 	esac
 }
@@ -247,6 +247,7 @@ images() {
 	arm64) echo Image Image.gz ;;
 	arm) echo zImage ;;
 	powerpc) echo vmlinux ;;
+	um) echo linux ;;
 	*) echo bzImage ;;
 	esac
 }
