@@ -265,11 +265,12 @@ kmake() {
 
 # kunit OUT ARCH ARGS...: the KUnit tests of the kernel in a build folder.
 kunit() {
-	local out=$1 arch=$2
+	local out=$1 arch=$2 on=--arch=um
 	shift 2
+	[ "$arch" = um ] || on=--qemu_config=$(machine "$arch")
 	# It sets the terminal, where there need be none.
 	(cd "$out/.." && tools/testing/kunit/kunit.py exec --build_dir="$(basename "$out")" \
-		--qemu_config="$(machine "$arch")" --timeout=600 "$@") </dev/null 2>&1 | grep -v '^stty:'
+		"$on" --timeout=600 "$@") </dev/null 2>&1 | grep -v '^stty:'
 }
 
 # progress LOG: copies stdin to LOG, and says now and then that it is alive.
