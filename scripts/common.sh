@@ -202,8 +202,10 @@ options() {
 	plain) more=("configs/stress/$1.config" configs/stress/plain.config) ;;
 	'' | gcov | kunit-*)
 		read -ra own < <(kunitconfigs "$1" | cut -d' ' -f2-; echo)
-		[ -z "${2:-}" ] || more+=("configs/$2/all.config")
-		[ ! -e "$ROOT/configs/${2:-}/$1.config" ] || more+=("configs/$2/$1.config")
+		if [ -n "${2:-}" ]; then
+			more+=("configs/$2/all.config")
+			[ ! -e "$ROOT/configs/$2/$1.config" ] || more+=("configs/$2/$1.config")
+		fi
 		;;
 	*) own=(tools/testing/selftests/iommu/config) more=("configs/stress/$1.config" "configs/stress/$2.config") ;;
 	esac
