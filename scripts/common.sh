@@ -207,6 +207,10 @@ options() {
 			[ ! -e "$ROOT/configs/$2/$1.config" ] || more+=("configs/$2/$1.config")
 		fi
 		;;
+	in-tree)
+		read -ra own < <(kunitconfigs "$1" | cut -d' ' -f2-; echo)
+		own+=(tools/testing/selftests/iommu/config) more=(configs/stress/in-tree.config)
+		;;
 	*) own=(tools/testing/selftests/iommu/config) more=("configs/stress/$1.config" "configs/stress/$2.config") ;;
 	esac
 	if [ -e "$ROOT/configs/$1.config" ]; then
