@@ -119,7 +119,7 @@ tree_clean() {
 # Prints a second working tree that stands at a commit, by default at the base: base
 # to build it, work to try the patches on. It is kept: a checkout takes a while.
 # Where two verbs would put it to different commits, they hold it.
-worktrees="base base-mock bisect deb mutated work"
+worktrees="base base-mock bisect deb mutated short work"
 worktree() {
 	local dir=$TREE-$1 at fd
 	at=$(in_tree rev-parse "${2:-base}^{commit}")
@@ -145,6 +145,20 @@ base_mock() {
 		dir=$(worktree base-mock)
 		in_tree format-patch -1 --stdout "$commit" | git -C "$dir" am -q ||
 			die "the patch of the scriptable IOMMU does not apply to the base"
+	fi
+	echo "$dir"
+}
+
+# Prints a working tree of the short path alone: 01 to 03, and the scriptable IOMMU with its kselftests on it.
+short_path() {
+	local dir=$TREE-short last mock stamp
+	last=$(topics | grep ^03-) || die "$BASE has no topic 03-*"
+	mock=$(topics | grep -- -mock-iommu$) || die "$BASE has no topic *-mock-iommu"
+	stamp=$(cd "$QUEUE" && cat 0[1-3]-*/*.patch "$mock"/*.patch | sha256sum)
+	if [ "$(cat "$BUILD/.short" 2>/dev/null)" != "$stamp" ] || [ ! -e "$dir/.git" ]; then
+		dir=$(worktree short "$last")
+		git -C "$dir" am -q "$QUEUE/$mock"/*.patch || die "$mock does not apply to $last"
+		echo "$stamp" >"$BUILD/.short"
 	fi
 	echo "$dir"
 }
