@@ -84,7 +84,7 @@ analyse:	## gcc, clang, sparse, coccicheck, ... on what the queue touches, befor
 	@scripts/setup analyse clang
 	@scripts/analyse
 
-bisect:	## build and test after every single patch; goes on where it was stopped [ARCH=]
+bisect:	## build and test after every single patch; goes on where it was stopped [ARCH= NEEDS=1: topics on what they need]
 	@scripts/setup kernel
 	@scripts/bisect-build
 
