@@ -87,11 +87,12 @@ static bool is_edu(const char *bdf)
 	return has_id(bdf, 0x1234, 0x11e8);
 }
 
-/* edu, and where QEMU has none virtio-rng */
+/* edu, where QEMU has none virtio-rng, and for programs that want one e1000e */
 static int is_ours(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.' &&
-	       (is_edu(entry->d_name) || has_id(entry->d_name, 0x1af4, 0x1044));
+	       (is_edu(entry->d_name) || has_id(entry->d_name, 0x1af4, 0x1044) ||
+		has_id(entry->d_name, 0x8086, 0x10d3));
 }
 
 static void bind_to_vfio(const char *bdf)
@@ -207,7 +208,10 @@ int main(void)
 	       functions, tracepoint ? "yes" : "no");
 
 	count = find_groups(groups);
-	run_scenario(groups, count, instances);
+	if (getenv("LAB_CLIENTS"))
+		run_clients(groups, count);
+	else
+		run_scenario(groups, count, instances);
 	report("done");
 	finish();
 }
