@@ -22,6 +22,8 @@ BEGIN {
 	verdict["apart"] = "DMA reaches memory of container "
 	verdict["inner"] = "DMA reaches the inner guest's memory"
 	verdict["packets"] = "packets that are sent arrive"
+	verdict["eperm"] = "says that interrupts are not remapped"
+	verdict["reserved"] = "says that the IOMMU keeps an address"
 
 	judged = ARGC > 2 ? 2 : 1
 	splat = "WARNING:|BUG:|Oops|INFO: (possible|suspicious|task|rcu)" \

@@ -216,6 +216,8 @@ static void run_testpmd(void)
 
 /* QEMU: group N is behind root port N + 1, and is edu or not */
 
+#define DEVICE_ADD	"{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"vfio-pci\",\"host\":\"%s\",\"rombar\":0,\"bus\":\"port%d\",\"id\":\"dev%d\"}}"
+
 static bool is_edu_group(int i)
 {
 	return all[i]->edus[0].can_dma;
@@ -322,8 +324,7 @@ static int run_assigned(bool large_pages)
 
 static void add(int i)
 {
-	bool done = qmp("{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"vfio-pci\",\"host\":\"%s\",\"rombar\":0,\"bus\":\"port%d\",\"id\":\"dev%d\"}}",
-			all[i]->edus[0].bdf, all[i]->port, i);
+	bool done = qmp(DEVICE_ADD, all[i]->edus[0].bdf, all[i]->port, i);
 
 	end("attach", "group=%s devices=%d ret=%d", all[i]->name, all[i]->devices, done ? 0 : -1);
 	if (!done)
@@ -408,6 +409,49 @@ static void run_killed(int ms)
 	run_assigned(false);
 }
 
+/* Whether what the program has said holds the words that docs/errors.md promises */
+static void said(const char *when, const char *text, const char *words)
+{
+	bool found = text && strstr(text, words);
+
+	if (!found)
+		report("# not said: %s", words);
+	report("dma by=%s when=%s want=reach tried=1 reached=%d", by, when, found);
+}
+
+/* QEMU is asked for the first network device, and refuses in these words */
+static void qemu_refused(const char *when, const char *words)
+{
+	by = "qemu";
+	qemu_start(false, false);
+	qemu_ready();
+	if (qmp(DEVICE_ADD, nics[0]->edus[0].bdf, 1, 0))
+		die("QEMU takes a device that it should not get");
+	said(when, program.heard, words);
+	program_say(&program, "{\"execute\":\"quit\"}\n");
+	report_end("refused", program_end(&program, 0));
+}
+
+/*
+ * What users see of errors that are no invitation to try another domain: this
+ * machine cannot remap interrupts, and its IOMMU keeps addresses for itself at
+ * which the inner guest has memory.
+ */
+static void run_refused(void)
+{
+	char *argv[] = { "/bin/dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "64", "--no-telemetry", "--no-shconf",
+		"-d", "/plugins", "--iova-mode=va", "-a", nics[0]->edus[0].bdf, "--log-level=eal,8", NULL };
+
+	by = "testpmd";
+	begin();
+	program_start(&program, argv);
+	said("eperm", program_hear(&program, "No probed ethernet devices", SECONDS), "failed to select IOMMU type");
+	report_end("refused", program_end(&program, SIGKILL) + SIGKILL);
+	qemu_refused("eperm", "Operation not permitted");
+	put("/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "Y");
+	qemu_refused("reserved", "Invalid argument");
+}
+
 void run_clients(struct group *groups, int count)
 {
 	int i, ms;
@@ -422,6 +466,10 @@ void run_clients(struct group *groups, int count)
 		all[num_all++] = &groups[i];
 		if (!groups[i].edus[0].can_dma && num_nics < NICS_MAX)
 			nics[num_nics++] = &groups[i];
+	}
+	if (!strcmp(getenv("LAB_CLIENTS"), "refused")) {
+		run_refused();
+		return;
 	}
 	run_testpmd();
 	ms = run_assigned(false);
