@@ -200,7 +200,7 @@ options() {
 	local own=() more=("configs/$1.config") file
 	case ${2:-} in
 	plain) more=("configs/stress/$1.config" configs/stress/plain.config) ;;
-	'' | gcov | clients | kunit-*)
+	'' | gcov | kunit-*)
 		read -ra own < <(kunitconfigs "$1" | cut -d' ' -f2-; echo)
 		if [ -n "${2:-}" ]; then
 			more+=("configs/$2/all.config")

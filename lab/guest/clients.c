@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define SECONDS		120	/* for anything that a program is asked for */
+#define INNER_SECONDS	600	/* for an emulated kernel on an emulated processor */
 #define QTEST		"/tmp/qtest"
 #define BURST_MS	4000
 
@@ -265,7 +266,7 @@ static void qemu_start(bool large_pages, bool with_devices)
 	static char devices[2 * MAX_GROUPS][96];
 	char *argv[64] = { "/bin/qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a57",
 		"-accel", "tcg", "-S", "-m", "128", "-nodefaults", "-display", "none",
-		"-qmp", "stdio", "-qtest", "unix:" QTEST ",server=on,wait=off",
+		"-qmp", "stdio", "-qtest", "pipe:" QTEST,
 		"-qtest-log", "/dev/null" };
 	int i, argc = 19;
 
@@ -288,7 +289,7 @@ static void qemu_start(bool large_pages, bool with_devices)
 		argv[argc++] = devices[2 * i + 1];
 		here[num_here++] = all[i];
 	}
-	unlink(QTEST);
+	qtest_pipes(QTEST);
 	program_start(&program, argv);
 }
 
@@ -386,6 +387,40 @@ static void run_hotplug(void)
 	report_end("quit", program_end(&program, 0));
 }
 
+/* The lab's kernel boots inside, and its devices copy its memory */
+static void run_kernel(void)
+{
+	static char devices[MAX_GROUPS][96];
+	char *argv[64] = { "/bin/qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a57",
+		"-accel", "tcg", "-m", "256", "-nodefaults", "-display", "none", "-no-reboot",
+		"-serial", "stdio", "-kernel", "/inner/Image", "-initrd", "/inner/initrd",
+		"-append", "console=ttyAMA0 ignore_loglevel printk.devkmsg=on panic=-1 LAB_INNER=1" };
+	long long start = now_ms();
+	int i, argc = 21, tried, reached;
+	char *heard;
+
+	by = "kernel in qemu";
+	for (i = 0; i < num_all; i++) {
+		snprintf(devices[i], sizeof(devices[i]), "vfio-pci,host=%s,rombar=0", all[i]->edus[0].bdf);
+		argv[argc++] = "-device";
+		argv[argc++] = devices[i];
+		here[num_here++] = all[i];
+	}
+	begin();
+	program_start(&program, argv);
+	if (!program_hear(&program, "Booting Linux", INNER_SECONDS))
+		die("no kernel boots inside QEMU");
+	report_start(now_ms() - start);
+	if (!program_hear(&program, "LAB inner ", INNER_SECONDS))
+		die("the kernel inside QEMU does not get to its end");
+	heard = program_hear(&program, "\n", INNER_SECONDS);
+	if (!heard || sscanf(heard, "tried=%d reached=%d", &tried, &reached) != 2)
+		die("the kernel inside QEMU says what nobody understands");
+	report("# after %lld ms", now_ms() - start);
+	carried("inner", tried, reached);
+	report_end("powered_off", program_end(&program, 0));
+}
+
 /* QEMU dies while it starts, at several moments, and while devices do DMA */
 static void run_killed(int ms)
 {
@@ -458,9 +493,7 @@ void run_clients(struct group *groups, int count)
 
 	signal(SIGPIPE, SIG_IGN);
 	mkdir("/tmp", 01777);
-	mkdir("/hugepages", 0755);
-	if (mount("tmp", "/tmp", "tmpfs", 0, NULL) ||
-	    mount("hugepages", "/hugepages", "hugetlbfs", 0, "pagesize=2M"))
+	if (mount("tmp", "/tmp", "tmpfs", 0, NULL))
 		die("mount: %s", strerror(errno));
 	for (i = 0; i < count; i++) {
 		all[num_all++] = &groups[i];
@@ -473,9 +506,14 @@ void run_clients(struct group *groups, int count)
 	}
 	run_testpmd();
 	ms = run_assigned(false);
-	put("/proc/sys/vm/nr_hugepages", "80");
-	run_assigned(true);
-	put("/proc/sys/vm/nr_hugepages", "0");
+	mkdir("/hugepages", 0755);
+	if (!mount("hugepages", "/hugepages", "hugetlbfs", 0, "pagesize=2M")) {
+		put("/proc/sys/vm/nr_hugepages", "80");
+		run_assigned(true);
+		put("/proc/sys/vm/nr_hugepages", "0");
+	}
 	run_hotplug();
 	run_killed(ms);
+	if (!access("/inner/Image", R_OK))
+		run_kernel();
 }

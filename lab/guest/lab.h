@@ -105,11 +105,15 @@ char *program_hear(struct program *program, const char *text, int seconds);
 int program_end(struct program *program, int signal);
 
 /* qtest.c: what firmware and a driver do, inside QEMU */
+void qtest_pipes(const char *path);
 void qtest_connect(const char *path);
 void qtest_power(int port, bool on);
 void qtest_enable(int port);
 void qtest_edu_start(int port, uint64_t source, uint64_t destination, int command);
 bool qtest_edu_copies(int port);
+
+/* inner.c */
+void run_inner(bool (*is_edu)(const char *bdf)) __attribute__((noreturn));
 
 /* clients.c */
 void run_clients(struct group *groups, int count);
