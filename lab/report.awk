@@ -38,7 +38,7 @@ BEGIN {
 /LAB broken / { broken[run] = substr($0, index($0, "LAB broken ") + 11) }
 /LAB done/ { done[run] = 1 }
 
-/LAB (kernel|device|attach|detach|start|end|dma) / {
+/LAB (kernel|device|attach|detach|start|end|skip|dma) / {
 	for (key in f)
 		delete f[key]
 	for (i = 1; $i != "LAB"; i++)
@@ -65,6 +65,8 @@ BEGIN {
 			start()
 		else if (what == "end")
 			end()
+		else if (what == "skip")
+			not_tried()
 		else
 			change()
 	}
@@ -189,6 +191,15 @@ function end(   one)
 	if (f["how"] != "killed")
 		expect("refusals", f["refused"], 0)
 	common()
+}
+
+# What this kernel or machine has nothing for: why has _ for spaces
+function not_tried()
+{
+	name[run, row] = label[run, row] = by "all groups join"
+	cells[run, row] = sprintf("%28s", "not tried")
+	skip[run, row] = f["why"]
+	gsub(/_/, " ", skip[run, row])
 }
 
 # How many domains VFIO should have: one per container and IOMMU instance with

@@ -511,6 +511,8 @@ void run_clients(struct group *groups, int count)
 		put("/proc/sys/vm/nr_hugepages", "80");
 		run_assigned(true);
 		put("/proc/sys/vm/nr_hugepages", "0");
+	} else {
+		report("skip by=qemu,2M why=the_kernel_has_no_HUGETLBFS");
 	}
 	run_hotplug();
 	run_killed(ms);
