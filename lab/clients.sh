@@ -33,5 +33,7 @@ nic() {
 programs() {
 	cmdline+=" LAB_CLIENTS=$1"
 	root=$ROOT/build/clients/bookworm/root
-	[ -n "${LAB_PRINT:-}" ] || skip=$("$lab/userspace" bookworm "${root%/root}")
+	[ -z "${LAB_PRINT:-}" ] || return 0
+	skip=$("$lab/userspace" bookworm "${root%/root}") || return
+	say "inside: $(paste -sd, "${root%/root}/versions")"
 }

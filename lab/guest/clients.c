@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 #define SECONDS		120	/* for anything that a program is asked for */
-#define INNER_SECONDS	600	/* for an emulated kernel on an emulated processor */
+#define INNER_SECONDS	300	/* for an emulated kernel on an emulated processor */
 #define QTEST		"/tmp/qtest"
-#define BURST_MS	4000
+#define BURST_MS	2000
 
 static struct program program;
 static struct group *all[MAX_GROUPS];	/* A, A2, ..., B, ... */
