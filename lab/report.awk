@@ -124,7 +124,7 @@ function common()
 
 # A group was attached or detached. Of every row: label and cells are what the
 # table has, name is the test's, and bad is what is not as the contract has it.
-function change(   letter, before, fits, k, D, how)
+function change(   letter, before, fits, D, how)
 {
 	letter = f["container"] SUBSEP substr(f["group"], 1, 1)
 	D = f["devices"]
@@ -151,6 +151,35 @@ function change(   letter, before, fits, k, D, how)
 	if (what == "attach") {
 		expect("->attach_dev calls to claim the group", f["claim"], claim)
 		expect("->attach_dev calls", f["calls"], calls)
+	}
+	fold("changes, in every order")
+}
+
+# The table has one row for many of a kind, which are judged one by one
+function fold(of,   key)
+{
+	if (f["by"] != "device_add")
+		return
+	folded[run, row]
+	key = run SUBSEP of
+	if (!(key in first))
+		first[key] = row
+	sum[run, first[key]]
+	n_of[key]++
+	tried_of[key] += f["tried"]
+	reached_of[key] += f["reached"]
+	calls_of[key] += f["calls"]
+	log_of[key] += f["log"]
+	if (f["domains"] > domains_of[key])
+		domains_of[key] = f["domains"]
+	if (f["refused"] > 0)
+		errno_of[key] = errno(f["errnos"])
+	if (what == "attach" || what == "detach") {
+		label[run, first[key]] = by n_of[key] " " of
+		cells[run, first[key]] = sprintf("%-8s %5d %4d %8s", key in errno_of ? errno_of[key] : "-",
+			calls_of[key], log_of[key], "<= " domains_of[key])
+	} else {
+		cells[run, first[key]] = sprintf("%28s", reached_of[key] " of " tried_of[key])
 	}
 }
 
@@ -223,6 +252,7 @@ function dma(   what)
 		return
 	}
 	cells[run, row] = sprintf("%28s", f["reached"] " of " f["tried"])
+	fold("transfers")
 	expect("transfers that reach it", f["reached"],
 	       f["want"] == "reach" ? f["tried"] : 0)
 	if (f["tried"] == 0)
@@ -324,6 +354,8 @@ function table(   rule, line, width)
 		line = line "-+-" rule
 	show(line)
 	for (row = 1; row <= rows[judged]; row++) {
+		if ((judged, row) in folded && !((judged, row) in sum))
+			continue
 		line = sprintf("%-*s", width, label[judged, row])
 		for (run = 1; run <= judged; run++)
 			line = line sprintf(" | %-28s", cells[run, row])

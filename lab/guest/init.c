@@ -115,21 +115,25 @@ static bool same_iommu(const struct group *a, const struct group *b)
 	return instances == 1 || !strcmp(a->iommu, b->iommu);
 }
 
-/* The first group behind an IOMMU gets a letter, the next one A2 or so */
+/* The first group behind an IOMMU gets a letter, the next ones A2, A3 or so */
 static void name_group(struct group *groups, struct group *new)
 {
-	char letter = 'A';
+	char letter = 'A', mine = 0;
 	struct group *old;
+	int n = 1;
 
 	for (old = groups; old < new; old++) {
 		if (same_iommu(old, new)) {
-			sprintf(new->name, "%c2", old->name[0]);
-			return;
+			mine = old->name[0];
+			n++;
 		}
 		if (!old->name[1])
 			letter++;
 	}
-	sprintf(new->name, "%c", letter);
+	if (mine)
+		sprintf(new->name, "%c%d", mine, n % 10);
+	else
+		sprintf(new->name, "%c", letter);
 }
 
 /* Adds a device to the group that it is in; returns the number of groups */
