@@ -338,6 +338,8 @@ static void add(int i)
 	here[num_here++] = all[i];
 	if (is_edu_group(i))
 		qtest_enable(all[i]->port);
+	else
+		qtest_power(all[i]->port, true);
 	edus_copy("inner");
 }
 
@@ -348,8 +350,7 @@ static void del(int i)
 	deleted = false;
 	if (!qmp("{\"execute\":\"device_del\",\"arguments\":{\"id\":\"dev%d\"}}", i))
 		die("device_del of %s fails", all[i]->edus[0].bdf);
-	if (is_edu_group(i))
-		qtest_power(all[i]->port, false);
+	qtest_power(all[i]->port, false);
 	if (!deleted && (!program_hear(&program, "\"DEVICE_DELETED\"", SECONDS) ||
 			 !program_hear(&program, "\n", SECONDS)))
 		die("%s does not go", all[i]->edus[0].bdf);
