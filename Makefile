@@ -52,7 +52,7 @@ stress:	## all kselftests under KASAN and KCSAN, 130,000 random operations, and 
 	@scripts/setup kernel
 	@scripts/stress
 
-lab:	## run one lab machine, unpatched and patched [MACHINE=]
+lab:	## run one lab machine, unpatched and patched [MACHINE=, clients for QEMU and DPDK; lab/run lists them]
 	@scripts/setup kernel
 	@lab/run --compare $(MACHINE)
 

@@ -1,24 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: awk -f report.awk -v machine=NAME [UNPATCHED.log] PATCHED.log
+# usage: awk -f report.awk -v machine=NAME [-v model=linux-6.1] [UNPATCHED.log] PATCHED.log
 #
 # Reads what the guest measured (lines "LAB what key=value ..." of the console)
 # and prints KTAP, the table and the tally. The last log is judged by the
-# contract; one before it must only have run to its end.
+# contract; one before it must only have run to its end, or, with a model, do
+# what that kernel is known to do.
 
 BEGIN {
 	errnos[-6] = "ENXIO"; errnos[-12] = "ENOMEM"; errnos[-16] = "EBUSY"
 	errnos[-18] = "EXDEV"; errnos[-19] = "ENODEV"; errnos[-22] = "EINVAL"
 	errnos[-28] = "ENOSPC"
 
-	verdict["alone"] = "reaches memory"
-	verdict["joined"] = "reaches memory"
-	verdict["replayed"] = "reaches what was mapped before"
-	verdict["mapped"] = "reaches what is mapped now"
-	verdict["unmapped"] = "reaches what was unmapped"
-	verdict["kept"] = "reaches what stays mapped"
-	verdict["left"] = "reaches what stays mapped"
-	verdict["apart"] = "reaches memory of container "
+	verdict["alone"] = "DMA reaches memory"
+	verdict["joined"] = "DMA reaches memory"
+	verdict["replayed"] = "DMA reaches what was mapped before"
+	verdict["mapped"] = "DMA reaches what is mapped now"
+	verdict["unmapped"] = "DMA reaches what was unmapped"
+	verdict["kept"] = "DMA reaches what stays mapped"
+	verdict["left"] = "DMA reaches what stays mapped"
+	verdict["apart"] = "DMA reaches memory of container "
+	verdict["inner"] = "DMA reaches the inner guest's memory"
+	verdict["packets"] = "packets that are sent arrive"
+	verdict["eperm"] = "says that interrupts are not remapped"
+	verdict["reserved"] = "says that the IOMMU keeps an address"
 
 	judged = ARGC > 2 ? 2 : 1
 	splat = "WARNING:|BUG:|Oops|INFO: (possible|suspicious|task|rcu)" \
@@ -33,7 +38,7 @@ BEGIN {
 /LAB broken / { broken[run] = substr($0, index($0, "LAB broken ") + 11) }
 /LAB done/ { done[run] = 1 }
 
-/LAB (kernel|device|attach|detach|dma) / {
+/LAB (kernel|device|attach|detach|start|end|skip|dma) / {
 	for (key in f)
 		delete f[key]
 	for (i = 1; $i != "LAB"; i++)
@@ -53,8 +58,15 @@ BEGIN {
 			f["group"], f["bdf"], f["number"], f["devices"], f["iommu"])
 	} else {
 		row = ++rows[run]
+		by = "by" in f ? f["by"] ": " : ""
 		if (what == "dma")
 			dma()
+		else if (what == "start")
+			start()
+		else if (what == "end")
+			end()
+		else if (what == "skip")
+			not_tried()
 		else
 			change()
 	}
@@ -63,47 +75,160 @@ BEGIN {
 
 !/LAB / && $0 ~ splat { splats[run] = splats[run] "#   " $0 "\n" }
 
+# Is it the kernel without the queue that the lines are from?
+function unpatched()
+{
+	return judged == 2 && run == 1
+}
+
+# A group of D devices joins the container: adds what that should come to to
+# refused, calls and claim. With the refuser at position f a refused try costs f
+# calls, and f - 1 to put back the devices before it. 6.1 tries the newest domain
+# first; it attaches to a domain and leaves it before it compares, and goes back.
+function joins(letter, D,   fits, k, one)
+{
+	fits = members[run, letter] > 0
+	k = fits ? 0 : inhabited(f["container"] SUBSEP)
+	if (unpatched()) {
+		for (one in members)
+			k += fits && index(one, run SUBSEP f["container"] SUBSEP) == 1 && \
+				members[one] > 0 && born[one] > born[run, letter]
+		calls += (fits ? 3 : 1) * D + k * (3 * D + f["position"])
+	} else {
+		# The domain of a group's own instance is found at once
+		calls += D + k * (2 * f["position"] - 1)
+	}
+	refused += k
+	claim += D
+	if (!members[run, letter]++)
+		born[run, letter] = ++births
+	return k
+}
+
+# What holds for every row
+function common()
+{
+	expect("the result", f["ret"], 0)
+	expect("domains", f["domains"], inhabited(""))
+	if (unpatched()) {
+		expect("log lines", f["log"], f["refused"])
+	} else {
+		expect("log lines", f["log"], 0)
+		expect("refusals that the tracepoint reports", f["traced"], f["refused"])
+		if (f["refused"] > 0)
+			expect("errno", errno(f["errnos"]), "EINVAL")
+	}
+	cells[run, row] = sprintf("%-8s %5d %4d %8d", errno(f["errnos"]),
+		f["calls"], f["log"], f["domains"])
+}
+
 # A group was attached or detached. Of every row: label and cells are what the
 # table has, name is the test's, and bad is what is not as the contract has it.
-function change(   letter, before, fits, refused, calls, domains, D, how)
+function change(   letter, before, fits, D, how)
 {
 	letter = f["container"] SUBSEP substr(f["group"], 1, 1)
 	D = f["devices"]
 	before = inhabited(f["container"] SUBSEP)
 	fits = members[run, letter] > 0
-	members[run, letter] += what == "attach" ? 1 : -1
-	domains = inhabited("")
 
-	who[run] = f["group"] (what == "attach" ? " joins" : " leaves")
+	who[run] = by f["group"] (what == "attach" ? " joins" : " leaves")
 	how = f["container"] == 1 ? "" : " container " f["container"]
-	refused = calls = 0
+	refused = calls = claim = 0
 	if (what == "attach") {
-		# The domain of a group's own instance is found at once
-		refused = fits ? 0 : before
-		# With the refuser at position f, a refused try costs f calls,
-		# and f - 1 to put back the devices before it
-		calls = D + refused * (2 * f["position"] - 1)
+		joins(letter, D)
 		if (before == 0)
 			how = f["container"] == 1 ? ": the first" : ": first of" how
+		else if (fits)
+			how = ": a domain fits"
 		else
-			how = ": " (fits ? "a domain fits" : refused \
-				(refused == 1 ? " domain refuses" : " domains refuse"))
+			how = ": " before (before == 1 ? " domain refuses" : " domains refuse")
+	} else {
+		members[run, letter]--
 	}
 	label[run, row] = name[run, row] = who[run] how " (D=" D ")"
-	cells[run, row] = sprintf("%-8s %5d %4d %8d", errno(f["errnos"]),
-		f["calls"], f["log"], f["domains"])
-
-	expect("the ioctl", f["ret"], 0)
 	expect("refusals", f["refused"], refused)
-	expect("refusals that the tracepoint reports", f["traced"], refused)
-	expect("log lines", f["log"], 0)
-	expect("domains", f["domains"], domains)
-	if (refused > 0)
-		expect("errno", errno(f["errnos"]), "EINVAL")
+	common()
 	if (what == "attach") {
-		expect("->attach_dev calls to claim the group", f["claim"], D)
+		expect("->attach_dev calls to claim the group", f["claim"], claim)
 		expect("->attach_dev calls", f["calls"], calls)
 	}
+	fold("changes, in every order")
+}
+
+# The table has one row for many of a kind, which are judged one by one
+function fold(of,   key)
+{
+	if (f["by"] != "device_add")
+		return
+	folded[run, row]
+	key = run SUBSEP of
+	if (!(key in first))
+		first[key] = row
+	sum[run, first[key]]
+	n_of[key]++
+	tried_of[key] += f["tried"]
+	reached_of[key] += f["reached"]
+	calls_of[key] += f["calls"]
+	log_of[key] += f["log"]
+	if (f["domains"] > domains_of[key])
+		domains_of[key] = f["domains"]
+	if (f["refused"] > 0)
+		errno_of[key] = errno(f["errnos"])
+	if (what == "attach" || what == "detach") {
+		label[run, first[key]] = by n_of[key] " " of
+		cells[run, first[key]] = sprintf("%-8s %5d %4d %8s", key in errno_of ? errno_of[key] : "-",
+			calls_of[key], log_of[key], "<= " domains_of[key])
+	} else {
+		cells[run, first[key]] = sprintf("%28s", reached_of[key] " of " tried_of[key])
+	}
+}
+
+# A program has started, with all its groups at once: groups is A:2,B:1
+function start(   n, i, one, list, sizes)
+{
+	refused = calls = claim = 0
+	n = split(f["groups"], list, ",")
+	for (i = 1; i <= n; i++) {
+		split(list[i], one, ":")
+		joins(f["container"] SUBSEP substr(one[1], 1, 1), one[2])
+		sizes = sizes (i == 1 ? "" : ",") one[2]
+		who[run] = (i == 1 ? by : who[run] ", ") one[1]
+	}
+	who[run] = who[run] " join"
+	label[run, row] = name[run, row] = who[run] " (D=" sizes ")"
+	expect("refusals", f["refused"], refused)
+	common()
+	expect("->attach_dev calls to claim the groups", f["claim"], claim)
+	expect("->attach_dev calls", f["calls"], calls)
+
+	row = ++rows[run]
+	ms[run, row] = f["ms"]
+	label[run, row] = "  " by "ready after"
+	name[run, row] = by "is ready"
+	cells[run, row] = sprintf("%25d ms", f["ms"])
+	expect("time taken", f["ms"] > 0, 1)
+}
+
+# A program has ended: whatever it was doing, nothing of it is left
+function end(   one)
+{
+	for (one in members)
+		if (index(one, run SUBSEP f["container"] SUBSEP) == 1)
+			members[one] = 0
+	who[run] = by "all leave"
+	label[run, row] = name[run, row] = who[run] " (" f["how"] ")"
+	if (f["how"] != "killed")
+		expect("refusals", f["refused"], 0)
+	common()
+}
+
+# What this kernel or machine has nothing for: why has _ for spaces
+function not_tried()
+{
+	name[run, row] = label[run, row] = by "all groups join"
+	cells[run, row] = sprintf("%28s", "not tried")
+	skip[run, row] = f["why"]
+	gsub(/_/, " ", skip[run, row])
 }
 
 # How many domains VFIO should have: one per container and IOMMU instance with
@@ -118,7 +243,7 @@ function inhabited(container,   one, n)
 
 function dma(   what)
 {
-	what = "DMA " verdict[f["when"]] (f["when"] == "apart" ? f["container"] : "")
+	what = verdict[f["when"]] (f["when"] == "apart" ? f["container"] : "")
 	name[run, row] = who[run] ": " (f["want"] == "reach" ? what : "no " what)
 	label[run, row] = "  " what
 	if (!(run in dma_engines)) {
@@ -127,6 +252,7 @@ function dma(   what)
 		return
 	}
 	cells[run, row] = sprintf("%28s", f["reached"] " of " f["tried"])
+	fold("transfers")
 	expect("transfers that reach it", f["reached"],
 	       f["want"] == "reach" ? f["tried"] : 0)
 	if (f["tried"] == 0)
@@ -175,7 +301,7 @@ END {
 		printf "# %s: kernel %s\n", run == judged ? "patched" : "unpatched",
 			run in release ? release[run] : "?"
 	printf "%s", devices[judged]
-	printf "1..%d\n", judged + 2 + rows[judged]
+	printf "1..%d\n", judged + 2 + rows[judged] + (judged == 2 && model != "" ? rows[1] : 0)
 
 	for (run = 1; run <= judged; run++)
 		test(run in done, (run == judged ? "patched" : "unpatched") \
@@ -187,6 +313,8 @@ END {
 	for (row = 1; row <= rows[judged]; row++)
 		test(!((judged, row) in bad), name[judged, row],
 		     bad[judged, row], skip[judged, row])
+	for (row = 1; judged == 2 && model != "" && row <= rows[1]; row++)
+		test(!((1, row) in bad), "unpatched, " model ": " name[1, row], bad[1, row], skip[1, row])
 	test(judged in done && !(judged in splats), "no warning in the kernel's log", splats[judged])
 	if (judged == 2 && 1 in splats)
 		printf "# the unpatched kernel warned:\n%s", splats[1]
@@ -200,24 +328,35 @@ END {
 	exit failed > 0
 }
 
-function table(   rule, line)
+function table(   rule, line, width)
 {
 	rule = "----------------------------"
-	line = sprintf("%-36s", "")
+	width = 36
+	for (row = 1; row <= rows[judged]; row++) {
+		if (length(label[judged, row]) > width)
+			width = length(label[judged, row])
+		# How long a program took means nothing but beside the other kernel
+		if (judged == 2 && ms[1, row] > 0 && ms[2, row] > 0)
+			cells[2, row] = sprintf("%16.2f of that", ms[2, row] / ms[1, row])
+	}
+	line = sprintf("%-*s", width, "")
 	for (run = 1; run <= judged; run++)
 		line = line sprintf(" | %-28s", run == judged ? "patched" : "unpatched")
 	show(line)
-	line = sprintf("%-36s", "")
+	line = sprintf("%-*s", width, "")
 	for (run = 1; run <= judged; run++)
 		line = line sprintf(" | %-8s %5s %4s %8s", "errno", "calls", "log",
 			"domains")
 	show(line)
-	line = "------------------------------------"
+	line = sprintf("%*s", width, "")
+	gsub(/ /, "-", line)
 	for (run = 1; run <= judged; run++)
 		line = line "-+-" rule
 	show(line)
 	for (row = 1; row <= rows[judged]; row++) {
-		line = sprintf("%-36s", label[judged, row])
+		if ((judged, row) in folded && !((judged, row) in sum))
+			continue
+		line = sprintf("%-*s", width, label[judged, row])
 		for (run = 1; run <= judged; run++)
 			line = line sprintf(" | %-28s", cells[run, row])
 		show(line)

@@ -22,12 +22,18 @@ machine() {
 		qemu+=(-device "pxb-pcie,id=pcie.$i,bus=pcie.0,bus_nr=$((i * 32))"
 		       -device "arm-smmuv3,id=smmu.$i,primary-bus=pcie.$i")
 	done
+	devices || return
+	boot=("${firmware[@]}")
+}
+
+devices() {
+	local i
+
 	edu pcie.0 1
 	edu pcie.0 2
 	for ((i = 1; i < instances; i++)); do
 		edu pcie.$i $((1 + i % 3))
 	done
-	boot=("${firmware[@]}")
 }
 
 # Starts the binary to see what it takes; versions say less. It ends when it has

@@ -237,11 +237,11 @@ options() {
 	(cd "$TREE" && cat /dev/null "${own[@]}") && (cd "$ROOT" && cat "${more[@]}")
 }
 
-# fetch_deb PACKAGE SUITE [ARCH]: downloads a package of Debian with an apt configuration of
-# our own, without touching the system, and prints its path.
-fetch_deb() {
-	local apt=$BUILD/apt-$2${3:+-$3} suite opts
-	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+# apt_private FOLDER SUITE [ARCH]: sets apt to an apt-get that knows nothing but Debian's SUITE, from
+# the mirror that this machine uses, and keeps all that it writes in FOLDER.
+apt_private() {
+	local suite
+	mkdir -p "$1/lists/partial" "$1/archives/partial"
 	# shellcheck disable=SC2016
 	apt-get indextargets --format '$(SITE) $(LABEL)' 'Origin: Debian' | sort -u |
 		while read -r site label; do
@@ -251,14 +251,38 @@ fetch_deb() {
 			*) continue ;;
 			esac
 			echo "deb $site $suite main"
-		done >"$apt/sources.list"
-	opts="-qq -o Dir::Etc::sourcelist=$apt/sources.list -o Dir::Etc::sourceparts=/dev/null
-		-o Dir::State::lists=$apt/lists -o Dir::Cache=$apt -o APT::Sandbox::User= "
-	[ -z "${3:-}" ] || opts+="-o APT::Architecture=$3 -o APT::Architectures=$3"
+		done >"$1/sources.list"
+	apt=(apt-get -qq -o "Dir::Etc::sourcelist=$1/sources.list" -o Dir::Etc::sourceparts=/dev/null
+		-o "Dir::State::lists=$1/lists" -o "Dir::Cache=$1" -o APT::Sandbox::User=)
+	[ -z "${3:-}" ] || apt+=(-o "APT::Architecture=$3" -o "APT::Architectures=$3")
+}
+
+# fetch_deb PACKAGE SUITE [ARCH]: downloads a package of Debian without touching the system,
+# and prints its path.
+fetch_deb() {
+	local dir=$BUILD/apt-$2${3:+-$3} apt
+	apt_private "$dir" "$2" "${3:-}"
 	say "fetching $1 from $2${3:+ for $3}"
-	# shellcheck disable=SC2086
-	(cd "$apt" && rm -f -- "$1"_*.deb && apt-get $opts update && apt-get $opts download "$1") >&2 || return 1
-	echo "$apt/$1"_*.deb
+	(cd "$dir" && rm -f -- "$1"_*.deb && "${apt[@]}" update && "${apt[@]}" download "$1") >&2 || return 1
+	echo "$dir/$1"_*.deb
+}
+
+# fetch_debs FOLDER SUITE ARCH PACKAGE...: the same of several and of all that they need, into
+# FOLDER/archives. A PACKAGE may be a pattern of apt's. Prints the name of one that cannot be fetched.
+fetch_debs() {
+	local dir=$1 apt name
+	apt_private "$1" "$2" "$3"
+	: >"$dir/status"
+	apt+=(-o "Dir::State::status=$dir/status" -o Dir::Etc::preferencesparts=/dev/null)
+	say "fetching ${*:4} and what they need, from $2 for $3"
+	"${apt[@]}" update >&2 || { echo "$2"; return 1; }
+	shift 3
+	"${apt[@]}" install -y --download-only --no-install-recommends "$@" >&2 && return
+	for name; do
+		"${apt[@]}" install -y --download-only --no-install-recommends "$name" >/dev/null 2>&1 || { echo "$name"; return 1; }
+	done
+	echo "$*"
+	return 1
 }
 
 # What to make for a kernel that QEMU boots.

@@ -87,11 +87,12 @@ static bool is_edu(const char *bdf)
 	return has_id(bdf, 0x1234, 0x11e8);
 }
 
-/* edu, and where QEMU has none virtio-rng */
+/* edu, where QEMU has none virtio-rng, and for programs that want one e1000e */
 static int is_ours(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.' &&
-	       (is_edu(entry->d_name) || has_id(entry->d_name, 0x1af4, 0x1044));
+	       (is_edu(entry->d_name) || has_id(entry->d_name, 0x1af4, 0x1044) ||
+		has_id(entry->d_name, 0x8086, 0x10d3));
 }
 
 static void bind_to_vfio(const char *bdf)
@@ -114,21 +115,25 @@ static bool same_iommu(const struct group *a, const struct group *b)
 	return instances == 1 || !strcmp(a->iommu, b->iommu);
 }
 
-/* The first group behind an IOMMU gets a letter, the next one A2 or so */
+/* The first group behind an IOMMU gets a letter, the next ones A2, A3 or so */
 static void name_group(struct group *groups, struct group *new)
 {
-	char letter = 'A';
+	char letter = 'A', mine = 0;
 	struct group *old;
+	int n = 1;
 
 	for (old = groups; old < new; old++) {
 		if (same_iommu(old, new)) {
-			sprintf(new->name, "%c2", old->name[0]);
-			return;
+			mine = old->name[0];
+			n++;
 		}
 		if (!old->name[1])
 			letter++;
 	}
-	sprintf(new->name, "%c", letter);
+	if (mine)
+		sprintf(new->name, "%c%d", mine, n % 10);
+	else
+		sprintf(new->name, "%c", letter);
 }
 
 /* Adds a device to the group that it is in; returns the number of groups */
@@ -190,6 +195,8 @@ int main(void)
 	int count;
 
 	mount_all();
+	if (getenv("LAB_INNER"))
+		run_inner(is_edu);
 	load_modules();
 	/* one CPU's trace buffer is in order */
 	CPU_ZERO(&cpu);
@@ -207,7 +214,10 @@ int main(void)
 	       functions, tracepoint ? "yes" : "no");
 
 	count = find_groups(groups);
-	run_scenario(groups, count, instances);
+	if (getenv("LAB_CLIENTS"))
+		run_clients(groups, count);
+	else
+		run_scenario(groups, count, instances);
 	report("done");
 	finish();
 }

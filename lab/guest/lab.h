@@ -22,7 +22,7 @@ struct edu {
 	volatile uint8_t *bar;
 };
 
-/* An IOMMU group: edu devices, and perhaps the bridge that they are behind */
+/* An IOMMU group: edu or other devices, and perhaps the bridge that they are behind */
 struct group {
 	char name[8];		/* A, B, ...; what A has fits A2 */
 	char iommu[64];		/* the IOMMU instance that it is behind */
@@ -31,6 +31,7 @@ struct group {
 	struct edu edus[MAX_EDUS];
 	int num_edus;
 	int fd;			/* 0 until it is first attached */
+	int port;		/* QEMU's root port that it is behind inside */
 };
 
 /* A piece of this process's memory, and where devices find it */
@@ -87,5 +88,34 @@ void edu_wait(struct edu *edu);
 
 /* scenario.c */
 void run_scenario(struct group *groups, int count, int instances);
+
+/* program.c: a program that is told what to do on its standard input */
+struct program {
+	const char *name;
+	int pid, in, out;
+	char text[1 << 16], heard[1 << 16];
+	size_t len;
+};
+
+long long now_ms(void);
+void program_start(struct program *program, char *const argv[]);
+void program_say(struct program *program, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+char *program_hear(struct program *program, const char *text, int seconds);
+int program_end(struct program *program, int signal);
+
+/* qtest.c: what firmware and a driver do, inside QEMU */
+void qtest_pipes(const char *path);
+void qtest_connect(const char *path);
+void qtest_power(int port, bool on);
+void qtest_enable(int port);
+void qtest_edu_start(int port, uint64_t source, uint64_t destination, int command);
+bool qtest_edu_copies(int port);
+
+/* inner.c */
+void run_inner(bool (*is_edu)(const char *bdf)) __attribute__((noreturn));
+
+/* clients.c */
+void run_clients(struct group *groups, int count);
 
 #endif
