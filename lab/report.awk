@@ -83,7 +83,8 @@ function unpatched()
 
 # A group of D devices joins the container: adds what that should come to to
 # refused, calls and claim. With the refuser at position f a refused try costs f
-# calls, and f - 1 to put back the devices before it. 6.1 tries the newest domain
+# calls, and f - 1 to put back the devices before it, and one more where the core
+# puts back the refuser, too (again). 6.1 tries the newest domain
 # first; it attaches to a domain and leaves it before it compares, and goes back.
 function joins(letter, D,   fits, k, one)
 {
@@ -96,7 +97,7 @@ function joins(letter, D,   fits, k, one)
 		calls += (fits ? 3 : 1) * D + k * (3 * D + f["position"])
 	} else {
 		# The domain of a group's own instance is found at once
-		calls += D + k * (2 * f["position"] - 1)
+		calls += D + k * (2 * f["position"] - 1 + again)
 	}
 	refused += k
 	claim += D
