@@ -63,6 +63,7 @@ bench:	## what an attach costs: unpatched, patched, and 7.3; redraws bench/
 audit:	## hold the audit against the queue and the last make kunit, and add it up per driver
 	@scripts/setup audit
 	@scripts/audit
+	@scripts/rules
 
 mutate:	## break the patched kernel on purpose: the tests must notice [ARCH= DRIVER= MUTANT=glob SINCE=commit]
 	@scripts/setup kernel
