@@ -7,7 +7,7 @@
 
 long=true # packages have to be fetched: not in make check
 memory=2G
-seconds=900
+seconds=1500
 model=linux-6.1
 
 devices() {

@@ -87,8 +87,9 @@ int klog_end(void)
 		if (n <= 0)
 			die("/dev/kmsg overran: %s", strerror(errno));
 		record[n] = '\0';
-		/* what opening a device says is no matter of attaching it */
-		if (strstr(record, ": enabling device ("))
+		/* what opening a device says is no matter of attaching it, nor is a slow machine */
+		if (strstr(record, ": enabling device (") || strstr(record, ";random: crng init done") ||
+		    strstr(record, ";hrtimer: interrupt took "))
 			continue;
 		/* the facility of the kernel's own lines is 0 */
 		if (sscanf(record, "%u", &prio) == 1 && prio < LEVEL_DEBUG)
