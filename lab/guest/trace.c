@@ -82,6 +82,9 @@ bool trace_setup(const char *functions)
 	probe("p:lab/domain_free", free, " domain=$arg1:x64");
 	probe("p:lab/claim", "iommu_group_claim_dma_owner", "");
 	probe("r:lab/claimed", "iommu_group_claim_dma_owner", "");
+	/* which iommufd uses */
+	probe_if_there("p:lab/claim", "iommu_device_claim_dma_owner", "");
+	probe_if_there("r:lab/claimed", "iommu_device_claim_dma_owner", "");
 	put(TRACEFS "events/lab/enable", "1");
 	return try_put(TRACEFS "events/iommu/" TRACEPOINT "/enable", "1");
 }
