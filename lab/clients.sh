@@ -8,7 +8,7 @@
 long=true # packages have to be fetched: not in make check
 memory=2G
 seconds=1500
-model=linux-6.1
+model=${MODEL:-linux-6.1}
 
 devices() {
 	edu pcie.0 1

@@ -14,5 +14,5 @@ machine() {
 	edu pcie.0 1
 	edu pcie.0 2
 	# VFIO wants interrupts remapped, or to be told that it does not matter
-	cmdline+=" vfio_iommu_type1.allow_unsafe_interrupts=1${parameter:+ $parameter}"
+	cmdline+=" vfio_iommu_type1.allow_unsafe_interrupts=1 iommufd.allow_unsafe_interrupts=1${parameter:+ $parameter}"
 }

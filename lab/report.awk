@@ -5,7 +5,7 @@
 # Reads what the guest measured (lines "LAB what key=value ..." of the console)
 # and prints KTAP, the table and the tally. The last log is judged by the
 # contract; one before it must only have run to its end, or, with a model, do
-# what that kernel is known to do.
+# what that kernel is known to do: linux-6.1 or linux-7.3.
 
 BEGIN {
 	errnos[-6] = "ENXIO"; errnos[-12] = "ENOMEM"; errnos[-16] = "EBUSY"
@@ -23,6 +23,10 @@ BEGIN {
 	verdict["inner"] = "DMA reaches the inner guest's memory"
 	verdict["packets"] = "packets that are sent arrive"
 	verdict["eperm"] = "says that interrupts are not remapped"
+	verdict["running"] = "DMA goes on meanwhile"
+	verdict["moved"] = "DMA reaches memory at once"
+	verdict["detached"] = "DMA reaches memory"
+	verdict["windows"] = "what the IOMMU keeps stays reserved"
 	verdict["reserved"] = "says that the IOMMU keeps an address"
 
 	judged = ARGC > 2 ? 2 : 1
@@ -38,7 +42,7 @@ BEGIN {
 /LAB broken / { broken[run] = substr($0, index($0, "LAB broken ") + 11) }
 /LAB done/ { done[run] = 1 }
 
-/LAB (kernel|device|attach|detach|start|end|skip|dma) / {
+/LAB (kernel|device|attach|detach|replace|hwpt|destroy|start|end|skip|dma|selftest) / {
 	for (key in f)
 		delete f[key]
 	for (i = 1; $i != "LAB"; i++)
@@ -67,6 +71,12 @@ BEGIN {
 			end()
 		else if (what == "skip")
 			not_tried()
+		else if (what == "selftest")
+			selftest()
+		else if (what == "replace")
+			moves()
+		else if (what == "hwpt" || what == "destroy")
+			by_hand()
 		else
 			change()
 	}
@@ -84,35 +94,48 @@ function unpatched()
 # A group of D devices joins the container: adds what that should come to to
 # refused, calls and claim. With the refuser at position f a refused try costs f
 # calls, and f - 1 to put back the devices before it, and one more where the core
-# puts back the refuser, too (again). 6.1 tries the newest domain
-# first; it attaches to a domain and leaves it before it compares, and goes back.
-function joins(letter, D,   fits, k, one)
+# puts back the refuser, too (again). The unpatched type 1 tries the newest domain
+# first; it attaches to a domain and leaves it before it compares, and goes back. The
+# unpatched iommufd tries the oldest first, and when it replaces for each device anew.
+function joins(letter, D,   fits, k, one, refusal)
 {
 	fits = members[run, letter] > 0
 	k = fits ? 0 : inhabited(f["container"] SUBSEP)
+	refusal = 2 * f["position"] - 1
 	if (unpatched()) {
 		for (one in members)
-			k += fits && index(one, run SUBSEP f["container"] SUBSEP) == 1 && \
-				members[one] > 0 && born[one] > born[run, letter]
-		calls += (fits ? 3 : 1) * D + k * (3 * D + f["position"])
+			k += fits && index(one, run SUBSEP f["container"] SUBSEP) == 1 && members[one] > 0 && \
+				(iommufd() ? born[one] < born[run, letter] : born[one] > born[run, letter])
+		k *= "edus" in f ? f["edus"] : 1
+		if (iommufd())
+			calls += D + k * refusal
+		else if (model == "linux-7.3")
+			calls += (fits ? 3 : 1) * D + k * (2 * D + refusal)
+		else
+			calls += (fits ? 3 : 1) * D + k * (3 * D + f["position"])
 	} else {
 		# The domain of a group's own instance is found at once
-		calls += D + k * (2 * f["position"] - 1 + again)
+		calls += D + k * (refusal + again)
 	}
 	refused += k
-	claim += D
+	claim += "bound" in f || what == "replace" ? 0 : D
 	if (!members[run, letter]++)
 		born[run, letter] = ++births
 	return k
 }
 
-# What holds for every row
-function common()
+function iommufd()
 {
-	expect("the result", f["ret"], 0)
-	expect("domains", f["domains"], inhabited(""))
+	return f["by"] == "iommufd"
+}
+
+# What holds for every row
+function common(ret)
+{
+	expect("the result", f["ret"], ret + 0)
+	expect("domains", f["domains"], inhabited("") + hwpts[run])
 	if (unpatched()) {
-		expect("log lines", f["log"], f["refused"])
+		expect("log lines", f["log"], model == "linux-7.3" ? 0 : f["refused"])
 	} else {
 		expect("log lines", f["log"], 0)
 		expect("refusals that the tracepoint reports", f["traced"], f["refused"])
@@ -133,6 +156,7 @@ function change(   letter, before, fits, D, how)
 	fits = members[run, letter] > 0
 
 	who[run] = by f["group"] (what == "attach" ? " joins" : " leaves")
+	on[run, f["group"]] = what == "attach" ? letter : ""
 	how = f["container"] == 1 ? "" : " container " f["container"]
 	refused = calls = claim = 0
 	if (what == "attach") {
@@ -154,6 +178,52 @@ function change(   letter, before, fits, D, how)
 		expect("->attach_dev calls", f["calls"], calls)
 	}
 	fold("changes, in every order")
+}
+
+# A group was offered another hwpt: one that was made for the group of, or, where of is
+# ioas, whatever the IOAS of the container finds
+function moves(   letter, was, D, before, ret)
+{
+	D = f["devices"]
+	letter = f["container"] SUBSEP substr(f["group"], 1, 1)
+	was = on[run, f["group"]]
+	before = inhabited(f["container"] SUBSEP)
+	refused = calls = claim = ret = 0
+	if (f["of"] == "ioas") {
+		who[run] = by f["group"] " goes to IOAS " f["container"]
+		if (members[run, letter] > 0)
+			label[run, row] = was == letter ? ": is there" : ": a domain fits"
+		else if (before > 0)
+			label[run, row] = ": " before " domain" (before == 1 ? " refuses" : "s refuse")
+		joins(letter, was == letter ? 0 : D)
+		on[run, f["group"]] = letter
+	} else if (substr(f["of"], 1, 1) == substr(f["group"], 1, 1)) {
+		who[run] = by f["group"] " goes to a hwpt of its own"
+		calls = D
+		on[run, f["group"]] = ""
+	} else {
+		who[run] = by f["group"] " is offered " f["of"] "'s hwpt"
+		refused = 1
+		calls = 2 * f["position"] - 1 + (unpatched() ? 0 : again)
+		ret = -22
+		was = ""
+	}
+	if (was != "")
+		members[run, was]--
+	label[run, row] = name[run, row] = who[run] label[run, row] " (D=" D ")"
+	expect("refusals", f["refused"], refused)
+	common(ret)
+	expect("->attach_dev calls", f["calls"], calls)
+}
+
+# A hwpt was made or destroyed, which takes no driver's ->attach_dev
+function by_hand()
+{
+	hwpts[run] += what == "hwpt" ? 1 : -1
+	who[run] = by "a hwpt for " f["group"] (what == "hwpt" ? " is made" : " is destroyed")
+	label[run, row] = name[run, row] = who[run]
+	expect("->attach_dev calls", f["calls"], 0)
+	common()
 }
 
 # The table has one row for many of a kind, which are judged one by one
@@ -232,6 +302,23 @@ function not_tried()
 	gsub(/_/, " ", skip[run, row])
 }
 
+# One of the kernel's own tests. What fails without the queue as well is none of its faults.
+function selftest(   key)
+{
+	key = f["program"] ": " f["test"]
+	name[run, row] = label[run, row] = key
+	gsub(/_/, " ", f["result"])
+	cells[run, row] = sprintf("%28s", f["result"])
+	if (run < judged)
+		unpatched_result[key] = f["result"]
+	if (f["result"] == "skip")
+		skip[run, row] = "the test skips itself"
+	else if (f["result"] != "ok" && unpatched_result[key] == f["result"])
+		skip[run, row] = "fails on the unpatched kernel, too"
+	else
+		expect("the result", f["result"], "ok")
+}
+
 # How many domains VFIO should have: one per container and IOMMU instance with
 # groups, all of them or those of the container
 function inhabited(container,   one, n)
@@ -254,6 +341,9 @@ function dma(   what)
 	}
 	cells[run, row] = sprintf("%28s", f["reached"] " of " f["tried"])
 	fold("transfers")
+	# What 7.3 forgets when a replace is refused is no matter of the model
+	if (unpatched() && f["when"] == "windows")
+		return
 	expect("transfers that reach it", f["reached"],
 	       f["want"] == "reach" ? f["tried"] : 0)
 	if (f["tried"] == 0)

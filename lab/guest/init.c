@@ -87,12 +87,12 @@ static bool is_edu(const char *bdf)
 	return has_id(bdf, 0x1234, 0x11e8);
 }
 
-/* edu, where QEMU has none virtio-rng, and for programs that want one e1000e */
+/* edu, where QEMU has none virtio-rng, and for programs that want one e1000e or igb */
 static int is_ours(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.' &&
 	       (is_edu(entry->d_name) || has_id(entry->d_name, 0x1af4, 0x1044) ||
-		has_id(entry->d_name, 0x8086, 0x10d3));
+		has_id(entry->d_name, 0x8086, 0x10d3) || has_id(entry->d_name, 0x8086, 0x10c9));
 }
 
 static void bind_to_vfio(const char *bdf)
@@ -188,7 +188,7 @@ static int find_groups(struct group *groups)
 int main(void)
 {
 	static struct group groups[MAX_GROUPS];
-	const char *functions, *number;
+	const char *functions, *number, *interfaces;
 	struct utsname uts;
 	bool tracepoint;
 	cpu_set_t cpu;
@@ -205,8 +205,9 @@ int main(void)
 
 	functions = getenv("LAB_FUNCTIONS");
 	number = getenv("LAB_INSTANCES");
-	if (!functions || !number)
-		die("LAB_FUNCTIONS or LAB_INSTANCES is not on the kernel's command line");
+	interfaces = getenv("LAB_INTERFACES");
+	if (!functions || !number || !interfaces)
+		die("LAB_FUNCTIONS, LAB_INSTANCES or LAB_INTERFACES is not on the kernel's command line");
 	instances = atoi(number);
 	tracepoint = trace_setup(functions);
 	uname(&uts);
@@ -214,10 +215,15 @@ int main(void)
 	       functions, tracepoint ? "yes" : "no");
 
 	count = find_groups(groups);
-	if (getenv("LAB_CLIENTS"))
+	if (getenv("LAB_CLIENTS")) {
 		run_clients(groups, count);
-	else
-		run_scenario(groups, count, instances);
+	} else if (getenv("LAB_SELFTESTS")) {
+		run_selftests(groups, count);
+	} else {
+		run_scenario(&type1, groups, count, instances);
+		if (strstr(interfaces, "iommufd"))
+			run_scenario(&iommufd, groups, count, instances);
+	}
 	report("done");
 	finish();
 }

@@ -18,7 +18,8 @@
 struct edu {
 	char bdf[16];		/* its PCI address, 0000:00:10.0 */
 	bool can_dma;		/* or it is something else, to be attached only */
-	int fd;
+	int fd;			/* 0 while it is not open */
+	uint32_t id;		/* with iommufd */
 	volatile uint8_t *bar;
 };
 
@@ -70,15 +71,37 @@ void trace_begin(void);
 void trace_end(struct trace *trace);
 int trace_domains(void);
 
-/* vfio.c: the uAPI */
-int vfio_open_container(void);
-int vfio_attach(int container, struct group *group, bool first);
-int vfio_detach(struct group *group);
-void vfio_open_devices(struct group *group);
-void vfio_close_devices(struct group *group);
-uint64_t vfio_first_iova(int container);
-void vfio_map(int container, struct range *range);
-void vfio_unmap(int container, struct range *range);
+/*
+ * How devices get to share mappings. What may fail returns a negative errno; all
+ * else that fails means a broken lab.
+ */
+struct interface {
+	const char *name;
+	int (*open_container)(void);
+	void (*close_container)(int container);
+	int (*attach)(int container, struct group *group, bool first);
+	int (*detach)(struct group *group);
+	void (*open_devices)(struct group *group);
+	void (*close_devices)(struct group *group);
+	uint64_t (*first_iova)(int container);
+	void (*map)(int container, struct range *range);
+	void (*unmap)(int container, struct range *range);
+};
+
+/* vfio.c: type 1 */
+#define RANGE_BYTES	0x10000
+extern const struct interface type1;
+void device_setup(struct edu *edu);
+void device_release(struct edu *edu);
+void range_alloc(struct range *range);
+
+/* iommufd.c */
+extern const struct interface iommufd;
+int iommufd_change(struct group *group, uint32_t pt);
+int iommufd_leave(struct group *group);
+uint32_t iommufd_hwpt_alloc(struct group *group, int ioas);
+void iommufd_destroy(uint32_t id);
+int iommufd_windows(int ioas);
 
 /* edu.c: the device's DMA engine */
 #define DMA_BYTES	1024	/* the device's buffer has 4096 */
@@ -87,7 +110,7 @@ void edu_write_memory(struct edu *edu, uint64_t iova);
 void edu_wait(struct edu *edu);
 
 /* scenario.c */
-void run_scenario(struct group *groups, int count, int instances);
+void run_scenario(const struct interface *interface, struct group *groups, int count, int instances);
 
 /* program.c: a program that is told what to do on its standard input */
 struct program {
@@ -114,6 +137,9 @@ bool qtest_edu_copies(int port);
 
 /* inner.c */
 void run_inner(bool (*is_edu)(const char *bdf)) __attribute__((noreturn));
+
+/* selftests.c */
+void run_selftests(struct group *groups, int count);
 
 /* clients.c */
 void run_clients(struct group *groups, int count);

@@ -88,7 +88,8 @@ int klog_end(void)
 			die("/dev/kmsg overran: %s", strerror(errno));
 		record[n] = '\0';
 		/* what opening a device says is no matter of attaching it, nor is a slow machine */
-		if (strstr(record, ": enabling device (") || strstr(record, ";random: crng init done") ||
+		if (strstr(record, ": enabling device (") || strstr(record, ": resetting") ||
+		    strstr(record, ": reset done") || strstr(record, ";random: crng init done") ||
 		    strstr(record, ";hrtimer: interrupt took "))
 			continue;
 		/* the facility of the kernel's own lines is 0 */

@@ -34,6 +34,8 @@ static struct container containers[2], *container = &containers[0];
 static struct edu *edus[MAX_GROUPS * MAX_EDUS];	/* in the container */
 static int num_edus;
 static int step;
+static const struct interface *via;
+static const char *by;			/* says so in each line, but for type 1 */
 
 static void fill(uint8_t *memory)
 {
@@ -43,25 +45,33 @@ static void fill(uint8_t *memory)
 		memory[i] = rand();
 }
 
-static void all_read(uint64_t iova)
+static void all_start(void (*start)(struct edu *edu, uint64_t iova), uint64_t iova, int step)
 {
 	int i;
 
 	for (i = 0; i < num_edus; i++)
-		edu_read_memory(edus[i], iova);
+		start(edus[i], iova + i * step);
+}
+
+static void all_wait(void)
+{
+	int i;
+
 	for (i = 0; i < num_edus; i++)
 		edu_wait(edus[i]);
+}
+
+static void all_read(uint64_t iova)
+{
+	all_start(edu_read_memory, iova, 0);
+	all_wait();
 }
 
 /* Every device to a place of its own */
 static void all_write(uint64_t iova)
 {
-	int i;
-
-	for (i = 0; i < num_edus; i++)
-		edu_write_memory(edus[i], iova + i * DMA_BYTES);
-	for (i = 0; i < num_edus; i++)
-		edu_wait(edus[i]);
+	all_start(edu_write_memory, iova, DMA_BYTES);
+	all_wait();
 }
 
 /* How many devices have written what @expected holds */
@@ -77,8 +87,8 @@ static int count_written(const uint8_t *to, const uint8_t *expected)
 static void report_dma(const char *when, const char *want, int tried,
 		       int reached)
 {
-	report("dma step=%d container=%d when=%s want=%s tried=%d reached=%d",
-	       step, (int)(container - containers) + 1, when, want, tried,
+	report("dma step=%d%s container=%d when=%s want=%s tried=%d reached=%d",
+	       step, by, (int)(container - containers) + 1, when, want, tried,
 	       reached);
 }
 
@@ -124,6 +134,27 @@ static void check_blocked(const char *when, struct range *gone,
 	report_dma(when, "blocked", 2 * num_edus, reached);
 }
 
+/* No device of a group that is attached to nothing may write */
+static void check_detached(struct group *group)
+{
+	struct range *range = &container->ranges[0];
+	uint8_t *to = range->memory + DESTINATION;
+	int i, tried = 0, reached = 0;
+
+	memset(to, 0, DMA_BYTES);
+	for (i = 0; i < group->num_edus; i++) {
+		if (!group->edus[i].can_dma)
+			continue;
+		tried++;
+		edu_write_memory(&group->edus[i], range->iova + DESTINATION);
+		edu_wait(&group->edus[i]);
+	}
+	for (i = 0; i < DMA_BYTES && !to[i]; i++)
+		;
+	reached = i < DMA_BYTES ? tried : 0;
+	report_dma("detached", "blocked", tried, reached);
+}
+
 static void list_edus(void)
 {
 	struct group *group;
@@ -143,7 +174,7 @@ static void use_container(struct container *one)
 {
 	container = one;
 	if (!container->fd)
-		container->fd = vfio_open_container();
+		container->fd = via->open_container();
 	list_edus();
 }
 
@@ -159,11 +190,15 @@ static void measure_end(const char *what, struct group *group, int ret)
 	struct trace trace;
 
 	trace_end(&trace);
-	report("%s step=%d container=%d group=%s devices=%d ret=%d claim=%d calls=%d refused=%d position=%d errnos=%s traced=%d log=%d domains=%d",
-	       what, step, (int)(container - containers) + 1, group->name,
+	report("%s step=%d%s container=%d group=%s devices=%d ret=%d claim=%d calls=%d refused=%d position=%d errnos=%s traced=%d log=%d domains=%d",
+	       what, step, by, (int)(container - containers) + 1, group->name,
 	       group->devices, ret, trace.claim, trace.calls, trace.refused,
 	       trace.position, trace.errnos[0] ? trace.errnos : "none",
 	       trace.traced, klog_end(), trace_domains());
+}
+
+static void must_work(const char *what, struct group *group, int ret)
+{
 	if (ret)
 		die("%s of %s: %s", what, group->name, strerror(-ret));
 }
@@ -173,43 +208,53 @@ static void attach(struct group *group)
 	int ret;
 
 	measure_begin();
-	ret = vfio_attach(container->fd, group, !container->has_type);
+	ret = via->attach(container->fd, group, !container->has_type);
 	measure_end("attach", group, ret);
+	must_work("attach", group, ret);
 	container->has_type = true;
-	vfio_open_devices(group);
+	via->open_devices(group);
 	container->attached[container->num_attached++] = group;
 	list_edus();
 }
 
-static void detach(struct group *group)
+static void leave(struct group *group)
 {
-	int i, ret;
+	int i;
 
 	for (i = 0; container->attached[i] != group; i++)
 		;
 	for (container->num_attached--; i < container->num_attached; i++)
 		container->attached[i] = container->attached[i + 1];
 	list_edus();
-	vfio_close_devices(group);
+}
+
+static void detach(struct group *group)
+{
+	int ret;
+
+	leave(group);
+	via->close_devices(group);
 	measure_begin();
-	ret = vfio_detach(group);
+	ret = via->detach(group);
 	measure_end("detach", group, ret);
+	must_work("detach", group, ret);
 }
 
 static void detach_all(void)
 {
 	while (container->num_attached)
 		detach(container->attached[0]);
-	close(container->fd);
+	via->close_container(container->fd);
+	*container = (struct container){ };
 }
 
 static void map(void)
 {
 	struct range *range = &container->ranges[container->num_ranges++];
 
-	range->iova = vfio_first_iova(container->fd) + FIRST_IOVA +
+	range->iova = via->first_iova(container->fd) + FIRST_IOVA +
 		      container->num_mapped++ * IOVA_STEP;
-	vfio_map(container->fd, range);
+	via->map(container->fd, range);
 }
 
 /* The oldest mapping goes: it is what IOTLBs have had most time to keep */
@@ -217,7 +262,7 @@ static struct range unmap(void)
 {
 	struct range *ranges = container->ranges, range = ranges[0];
 
-	vfio_unmap(container->fd, &range);
+	via->unmap(container->fd, &range);
 	container->num_ranges--;
 	memmove(&ranges[0], &ranges[1], container->num_ranges * sizeof(range));
 	return range;
@@ -314,7 +359,134 @@ static void one_instance(struct group *first, struct group *mate)
 	detach_all();
 }
 
-void run_scenario(struct group *groups, int count, int instances)
+/*
+ * The group goes to a hwpt that was made for the group of, or where there is no
+ * such to what the container finds. What refuses changes nothing.
+ */
+static int replace(struct group *group, uint32_t pt, struct group *of)
+{
+	char what[32];
+	int ret;
+
+	measure_begin();
+	ret = iommufd_change(group, pt);
+	snprintf(what, sizeof(what), "replace of=%s edus=%d", of ? of->name : "ioas", group->num_edus);
+	measure_end(what, group, ret);
+	return ret;
+}
+
+/* Devices are about to read and write when a hwpt is offered that must refuse */
+static void replace_refused(struct group *group, uint32_t hwpt, struct group *of)
+{
+	struct range *range = &container->ranges[0];
+	int windows = iommufd_windows(container->fd);
+
+	fill(range->memory + SOURCE);
+	memset(range->memory + DESTINATION, 0, num_edus * DMA_BYTES);
+	all_start(edu_read_memory, range->iova + SOURCE, 0);
+	replace(group, hwpt, of);
+	all_wait();
+	all_start(edu_write_memory, range->iova + DESTINATION, DMA_BYTES);
+	replace(group, hwpt, of);
+	all_wait();
+	report_dma("running", "reach", num_edus,
+		   count_written(range->memory + DESTINATION, range->memory + SOURCE));
+	check_reaches("kept");
+	report_dma("windows", "reach", 1, iommufd_windows(container->fd) == windows);
+}
+
+/* To what the other container finds for the group, without a moment in between */
+static void move(struct group *group, struct container *to)
+{
+	leave(group);
+	use_container(to);
+	must_work("replace", group, replace(group, to->fd, NULL));
+	to->attached[to->num_attached++] = group;
+	list_edus();
+	check_reaches("moved");
+}
+
+static uint32_t hwpt_alloc(struct group *group)
+{
+	uint32_t hwpt;
+
+	measure_begin();
+	hwpt = iommufd_hwpt_alloc(group, container->fd);
+	measure_end("hwpt", group, 0);
+	return hwpt;
+}
+
+static void hwpt_destroy(struct group *group, uint32_t hwpt)
+{
+	measure_begin();
+	iommufd_destroy(hwpt);
+	measure_end("destroy", group, 0);
+}
+
+/*
+ * Groups move between hwpts that are made by hand and those that an IOAS finds,
+ * also of another IOAS. What is refused stays where it is.
+ */
+static void replaces(struct group *first, struct group *mate, struct group *other)
+{
+	uint32_t own, others, elsewhere;
+	int ret;
+
+	use_container(&containers[1]);
+	attach(other);
+	map();
+	check_reaches("alone");
+	elsewhere = hwpt_alloc(other);
+	use_container(&containers[0]);
+	attach(first);
+	map();
+	check_reaches("alone");
+	own = hwpt_alloc(first);
+	others = hwpt_alloc(other);
+
+	/* from the domain that the IOAS has found, and from one made by hand */
+	replace_refused(first, others, other);
+	replace_refused(first, elsewhere, other);
+	must_work("replace", first, replace(first, own, first));
+	check_reaches("moved");
+	replace_refused(first, others, other);
+
+	/* the other one's domain comes first, and that of the mate fits */
+	move(other, &containers[0]);
+	attach(mate);
+	check_reaches("replayed");
+	must_work("replace", first, replace(first, container->fd, NULL));
+	check_reaches("moved");
+	must_work("replace", first, replace(first, container->fd, NULL));
+	check_reaches("kept");
+
+	/* the same addresses lead elsewhere from the other IOAS */
+	move(first, &containers[1]);
+	replace_refused(first, elsewhere, other);
+	use_container(&containers[0]);
+	check_reaches("left");
+	move(first, &containers[0]);
+
+	/* what is taken off its hwpt and stays open reaches nothing */
+	measure_begin();
+	ret = iommufd_leave(other);
+	measure_end("detach", other, ret);
+	check_detached(other);
+	measure_begin();
+	ret = iommufd_change(other, container->fd);
+	measure_end("attach bound=1", other, ret);
+	must_work("attach", other, ret);
+	check_reaches("replayed");
+
+	hwpt_destroy(other, elsewhere);
+	hwpt_destroy(other, others);
+	hwpt_destroy(first, own);
+	detach_all();
+	use_container(&containers[1]);
+	detach_all();
+}
+
+void run_scenario(const struct interface *interface, struct group *groups, int count, int instances)
 {
 	struct group *mate = NULL, *other = NULL;
 	int i, letters = count > 0;
@@ -333,9 +505,13 @@ void run_scenario(struct group *groups, int count, int instances)
 	if (!mate)
 		die("this takes two groups behind one IOMMU");
 
+	via = interface;
+	by = via == &iommufd ? " by=iommufd" : "";
 	use_container(&containers[0]);
 	if (other)
 		several_instances(groups, count, mate, other);
 	else
 		one_instance(&groups[0], mate);
+	if (via == &iommufd && other)
+		replaces(&groups[0], mate, other);
 }

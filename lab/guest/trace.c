@@ -9,9 +9,11 @@
 #include "lab.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TRACEFS		"/sys/kernel/tracing/"
 #define TRACEPOINT	"attach_device_failed"
@@ -20,36 +22,54 @@
 /* Domains of VFIO that are alive: those allocated outside of a claim */
 static unsigned long long domains[MAX_DOMAINS];
 
+/* All of /proc/kallsyms, read once: a distribution's kernel has 200,000 lines of it */
+static const char *kallsyms(void)
+{
+	static char *text;
+	size_t len = 0, size = 1 << 20;
+	ssize_t n;
+	int fd;
+
+	if (text)
+		return text;
+	fd = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
+	while ((text = realloc(text, size)) && (n = read(fd, text + len, size - len - 1)) > 0) {
+		len += n;
+		if (size - len < 4096)
+			size *= 2;
+	}
+	if (!text || n < 0)
+		die("cannot read kallsyms: %s", strerror(errno));
+	close(fd);
+	text[len] = '\0';
+	return text;
+}
+
 /*
  * Puts a probe on every function of that name: drivers that are built in
  * together can have static ones alike, of which one is called. A name that is
- * not unique is no place for a probe, so say where it is behind _text, which
- * comes first in kallsyms. All probes of an event go by its name. Returns how
- * many functions there are.
+ * not unique is no place for a probe, so say where it is behind _text. All
+ * probes of an event go by its name. Returns how many functions there are.
  */
 static int probe_if_there(const char *event, const char *name, const char *fields)
 {
-	char line[256], symbol[128], type;
-	FILE *file = fopen("/proc/kallsyms", "re");
-	unsigned long long address, text = 0;
+	const char *at, *text = strstr(kallsyms(), " _text\n");
+	char line[256], end[130];
 	int found = 0;
 
-	if (!file)
-		die("cannot read kallsyms: %s", strerror(errno));
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%llx %c %127s", &address, &type, symbol) != 3)
+	if (!text || !*name)
+		return 0;
+	snprintf(end, sizeof(end), " %s", name);
+	for (at = kallsyms(); (at = strstr(at, end)); at += strlen(end)) {
+		if (at[strlen(end)] != '\n' && at[strlen(end)] != '\t')
 			continue;
-		if (!strcmp(symbol, "_text"))
-			text = address;
-		if (strcmp(symbol, name))
-			continue;
+		/* 16 digits and the type are before it */
 		snprintf(line, sizeof(line), "%s _text+0x%llx%s", event,
-			 address - text, fields);
+			 strtoull(at - 18, NULL, 16) - strtoull(text - 18, NULL, 16), fields);
 		if (!try_put(TRACEFS "kprobe_events", line))
 			die("cannot probe %s: %s", name, strerror(errno));
 		found++;
 	}
-	fclose(file);
 	return found;
 }
 
@@ -82,6 +102,9 @@ bool trace_setup(const char *functions)
 	probe("p:lab/domain_free", free, " domain=$arg1:x64");
 	probe("p:lab/claim", "iommu_group_claim_dma_owner", "");
 	probe("r:lab/claimed", "iommu_group_claim_dma_owner", "");
+	/* which iommufd uses */
+	probe_if_there("p:lab/claim", "iommu_device_claim_dma_owner", "");
+	probe_if_there("r:lab/claimed", "iommu_device_claim_dma_owner", "");
 	put(TRACEFS "events/lab/enable", "1");
 	return try_put(TRACEFS "events/iommu/" TRACEPOINT "/enable", "1");
 }

@@ -16,16 +16,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define RANGE_BYTES	0x10000
 #define BAR_BYTES	0x100000
 
-int vfio_open_container(void)
+static int vfio_open_container(void)
 {
 	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 
 	if (container < 0)
 		die("/dev/vfio/vfio: %s", strerror(errno));
 	return container;
+}
+
+static void vfio_close_container(int container)
+{
+	close(container);
 }
 
 static void open_group(struct group *group)
@@ -42,7 +46,7 @@ static void open_group(struct group *group)
 }
 
 /* Returns 0 or a negative errno */
-int vfio_attach(int container, struct group *group, bool first)
+static int vfio_attach(int container, struct group *group, bool first)
 {
 	if (!group->fd)
 		open_group(group);
@@ -54,13 +58,18 @@ int vfio_attach(int container, struct group *group, bool first)
 	return 0;
 }
 
-/* Returns 0 or a negative errno */
-int vfio_detach(struct group *group)
+/* Returns 0 or a negative errno. A group that is open keeps others from its devices */
+static int vfio_detach(struct group *group)
 {
-	return ioctl(group->fd, VFIO_GROUP_UNSET_CONTAINER) ? -errno : 0;
+	int ret = ioctl(group->fd, VFIO_GROUP_UNSET_CONTAINER) ? -errno : 0;
+
+	close(group->fd);
+	group->fd = 0;
+	return ret;
 }
 
-static void open_device(struct group *group, struct edu *edu)
+/* Lets an open device do DMA, and finds its registers */
+void device_setup(struct edu *edu)
 {
 	struct vfio_region_info config = {
 		.argsz = sizeof(config),
@@ -72,9 +81,6 @@ static void open_device(struct group *group, struct edu *edu)
 	};
 	uint16_t command = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
 
-	edu->fd = ioctl(group->fd, VFIO_GROUP_GET_DEVICE_FD, edu->bdf);
-	if (edu->fd < 0)
-		die("%s: %s", edu->bdf, strerror(errno));
 	if (ioctl(edu->fd, VFIO_DEVICE_GET_REGION_INFO, &config) ||
 	    ioctl(edu->fd, VFIO_DEVICE_GET_REGION_INFO, &bar) ||
 	    pwrite(edu->fd, &command, sizeof(command),
@@ -88,28 +94,38 @@ static void open_device(struct group *group, struct edu *edu)
 		die("%s: BAR 0: %s", edu->bdf, strerror(errno));
 }
 
-void vfio_open_devices(struct group *group)
+void device_release(struct edu *edu)
 {
-	int i;
+	if (edu->can_dma)
+		munmap((void *)edu->bar, BAR_BYTES);
+}
 
-	for (i = 0; i < group->num_edus; i++)
-		open_device(group, &group->edus[i]);
+static void vfio_open_devices(struct group *group)
+{
+	struct edu *edu;
+
+	for (edu = group->edus; edu < group->edus + group->num_edus; edu++) {
+		edu->fd = ioctl(group->fd, VFIO_GROUP_GET_DEVICE_FD, edu->bdf);
+		if (edu->fd < 0)
+			die("%s: %s", edu->bdf, strerror(errno));
+		device_setup(edu);
+	}
 }
 
 /* A group leaves its container only when none of its devices is open */
-void vfio_close_devices(struct group *group)
+static void vfio_close_devices(struct group *group)
 {
 	int i;
 
 	for (i = 0; i < group->num_edus; i++) {
-		if (group->edus[i].can_dma)
-			munmap((void *)group->edus[i].bar, BAR_BYTES);
+		device_release(&group->edus[i]);
 		close(group->edus[i].fd);
+		group->edus[i].fd = 0;
 	}
 }
 
 /* Where the container's first window for DMA starts: on s390 it is not 0 */
-uint64_t vfio_first_iova(int container)
+static uint64_t vfio_first_iova(int container)
 {
 	struct vfio_iommu_type1_info_cap_iova_range *cap;
 	struct vfio_iommu_type1_info *info;
@@ -127,7 +143,15 @@ uint64_t vfio_first_iova(int container)
 	die("VFIO does not say which addresses can be mapped");
 }
 
-void vfio_map(int container, struct range *range)
+void range_alloc(struct range *range)
+{
+	range->memory = mmap(NULL, RANGE_BYTES, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (range->memory == MAP_FAILED)
+		die("out of memory");
+}
+
+static void vfio_map(int container, struct range *range)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
@@ -136,17 +160,14 @@ void vfio_map(int container, struct range *range)
 		.size = RANGE_BYTES,
 	};
 
-	range->memory = mmap(NULL, RANGE_BYTES, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (range->memory == MAP_FAILED)
-		die("out of memory");
+	range_alloc(range);
 	map.vaddr = (uintptr_t)range->memory;
 	if (ioctl(container, VFIO_IOMMU_MAP_DMA, &map))
 		die("map at %#llx: %s", map.iova, strerror(errno));
 }
 
 /* The memory stays, so that what still reaches it is seen */
-void vfio_unmap(int container, struct range *range)
+static void vfio_unmap(int container, struct range *range)
 {
 	struct vfio_iommu_type1_dma_unmap unmap = {
 		.argsz = sizeof(unmap),
@@ -157,3 +178,16 @@ void vfio_unmap(int container, struct range *range)
 	if (ioctl(container, VFIO_IOMMU_UNMAP_DMA, &unmap))
 		die("unmap at %#llx: %s", unmap.iova, strerror(errno));
 }
+
+const struct interface type1 = {
+	.name = "type1",
+	.open_container = vfio_open_container,
+	.close_container = vfio_close_container,
+	.attach = vfio_attach,
+	.detach = vfio_detach,
+	.open_devices = vfio_open_devices,
+	.close_devices = vfio_close_devices,
+	.first_iova = vfio_first_iova,
+	.map = vfio_map,
+	.unmap = vfio_unmap,
+};
