@@ -87,8 +87,8 @@ int klog_end(void)
 		if (n <= 0)
 			die("/dev/kmsg overran: %s", strerror(errno));
 		record[n] = '\0';
-		/* what opening a device says is no matter of attaching it, nor is a slow machine */
-		if (strstr(record, ": enabling device (") || strstr(record, ": resetting") ||
+		/* opening a device and a slow machine are no matter of attaching, and an error that ends it may be said */
+		if (strstr(record, ": enabling device (") || strstr(record, "No interrupt remapping support") || strstr(record, ": resetting") ||
 		    strstr(record, ": reset done") || strstr(record, ";random: crng init done") ||
 		    strstr(record, ";hrtimer: interrupt took "))
 			continue;
