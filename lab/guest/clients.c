@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SECONDS		120	/* for anything that a program is asked for */
+#define SECONDS		300	/* for anything that a program is asked for */
 #define INNER_SECONDS	600	/* for an emulated kernel on an emulated processor */
 #define QTEST		"/tmp/qtest"
 #define BURST_MS	2000
