@@ -34,6 +34,7 @@ check:	## everything that must hold, for all queues or one [BASE=]
 	@scripts/check
 
 selftest:	## what the scripts promise about a user's work, on a made-up kernel (minutes)
+	@ARCH=x86_64 scripts/setup lint mbox kernel
 	@scripts/selftest
 
 kunit:	## run the KUnit tests [ARCH= DRIVER=glob VARIANT=kasan|in-tree|each]
