@@ -395,9 +395,10 @@ static void replace_refused(struct group *group, uint32_t hwpt, struct group *of
 	report_dma("windows", "reach", 1, iommufd_windows(container->fd) == windows);
 }
 
-/* To what the other container finds for the group, without a moment in between */
-static void move(struct group *group, struct container *to)
+/* From one container to what the other finds for the group, without a moment in between */
+static void move(struct group *group, struct container *from, struct container *to)
 {
+	use_container(from);
 	leave(group);
 	use_container(to);
 	must_work("replace", group, replace(group, to->fd, NULL));
@@ -452,7 +453,7 @@ static void replaces(struct group *first, struct group *mate, struct group *othe
 	replace_refused(first, others, other);
 
 	/* the other one's domain comes first, and that of the mate fits */
-	move(other, &containers[0]);
+	move(other, &containers[1], &containers[0]);
 	attach(mate);
 	check_reaches("replayed");
 	must_work("replace", first, replace(first, container->fd, NULL));
@@ -461,11 +462,11 @@ static void replaces(struct group *first, struct group *mate, struct group *othe
 	check_reaches("kept");
 
 	/* the same addresses lead elsewhere from the other IOAS */
-	move(first, &containers[1]);
+	move(first, &containers[0], &containers[1]);
 	replace_refused(first, elsewhere, other);
 	use_container(&containers[0]);
 	check_reaches("left");
-	move(first, &containers[0]);
+	move(first, &containers[1], &containers[0]);
 
 	/* what is taken off its hwpt and stays open reaches nothing */
 	measure_begin();
