@@ -42,7 +42,7 @@ BEGIN {
 /LAB broken / { broken[run] = substr($0, index($0, "LAB broken ") + 11) }
 /LAB done/ { done[run] = 1 }
 
-/LAB (kernel|device|attach|detach|replace|hwpt|destroy|start|end|skip|dma|selftest) / {
+/LAB (kernel|device|attach|detach|replace|hwpt|destroy|start|end|skip|dma|selftest|granule) / {
 	for (key in f)
 		delete f[key]
 	for (i = 1; $i != "LAB"; i++)
@@ -73,6 +73,8 @@ BEGIN {
 			not_tried()
 		else if (what == "selftest")
 			selftest()
+		else if (what == "granule")
+			granule()
 		else if (what == "replace")
 			moves()
 		else if (what == "hwpt" || what == "destroy")
@@ -317,6 +319,23 @@ function selftest(   key)
 		skip[run, row] = "fails on the unpatched kernel, too"
 	else
 		expect("the result", f["result"], "ok")
+}
+
+# A device that the IOMMU cannot serve gets no group and no driver for user space, and the
+# log tells why. 6.1 does so for each device that is to get a driver, and 7.3 gives up the
+# IOMMU as a whole after its first device.
+function granule()
+{
+	cells[run, row] = sprintf("%28s", f["lines"] (f["lines"] == 1 ? " line" : " lines"))
+	if (f["device"] == "all") {
+		name[run, row] = label[run, row] = "that an IOMMU is of no use is told once"
+		expect("lines", f["lines"], model == "linux-7.3" ? f["iommus"] : f["devices"])
+		return
+	}
+	name[run, row] = label[run, row] = f["device"] (f["edu"] == 1 ? "" : ", a port") " has no IOMMU"
+	expect("lines", f["lines"] > 1 ? f["lines"] : 1, 1)
+	expect("an IOMMU group", f["groups"], 0)
+	expect("a driver for user space", f["vfio"], 0)
 }
 
 # How many domains VFIO should have: one per container and IOMMU instance with

@@ -214,6 +214,11 @@ int main(void)
 	report("kernel release=%s functions=%s tracepoint=%s", uts.release,
 	       functions, tracepoint ? "yes" : "no");
 
+	if (getenv("LAB_GRANULE")) {
+		run_granule(is_edu, bind_to_vfio, instances);
+		report("done");
+		finish();
+	}
 	count = find_groups(groups);
 	if (getenv("LAB_CLIENTS")) {
 		run_clients(groups, count);

@@ -138,6 +138,9 @@ bool qtest_edu_copies(int port);
 /* inner.c */
 void run_inner(bool (*is_edu)(const char *bdf)) __attribute__((noreturn));
 
+/* granule.c */
+void run_granule(bool (*is_edu)(const char *bdf), void (*bind)(const char *bdf), int instances);
+
 /* selftests.c */
 void run_selftests(struct group *groups, int count);
 
