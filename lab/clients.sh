@@ -31,9 +31,13 @@ nic() {
 
 # programs SCENARIO: what the guest runs
 programs() {
+	local suite=bookworm
+
 	cmdline+=" LAB_CLIENTS=$1"
-	root=$ROOT/build/clients/bookworm/root
+	# Debian 12's QEMU knows nothing of iommufd
+	[[ $INTERFACES != *iommufd* ]] || suite=trixie
+	root=$ROOT/build/clients/$suite/root
 	[ -z "${LAB_PRINT:-}" ] || return 0
-	skip=$("$lab/userspace" bookworm "${root%/root}") || return
+	skip=$("$lab/userspace" $suite "${root%/root}") || return
 	say "inside: $(paste -sd, "${root%/root}/versions")"
 }

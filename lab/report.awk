@@ -99,17 +99,20 @@ function unpatched()
 # puts back the refuser, too (again). The unpatched type 1 tries the newest domain
 # first; it attaches to a domain and leaves it before it compares, and goes back. The
 # unpatched iommufd tries the oldest first, and when it replaces for each device anew.
+# QEMU has iommufd make domains at its word, and tries the newest first on any kernel.
 function joins(letter, D,   fits, k, one, refusal)
 {
 	fits = members[run, letter] > 0
 	k = fits ? 0 : inhabited(f["container"] SUBSEP)
 	refusal = 2 * f["position"] - 1
-	if (unpatched()) {
+	if (unpatched() || by_word()) {
 		for (one in members)
 			k += fits && index(one, run SUBSEP f["container"] SUBSEP) == 1 && members[one] > 0 && \
 				(iommufd() ? born[one] < born[run, letter] : born[one] > born[run, letter])
 		k *= "edus" in f ? f["edus"] : 1
-		if (iommufd())
+		if (by_word())
+			calls += D + k * (refusal + (unpatched() ? 0 : again))
+		else if (iommufd())
 			calls += D + k * refusal
 		else if (model == "linux-7.3")
 			calls += (fits ? 3 : 1) * D + k * (2 * D + refusal)
@@ -129,6 +132,11 @@ function joins(letter, D,   fits, k, one, refusal)
 function iommufd()
 {
 	return f["by"] == "iommufd"
+}
+
+function by_word()
+{
+	return f["by"] ~ /,iommufd$/
 }
 
 # What holds for every row
@@ -231,10 +239,10 @@ function by_hand()
 # The table has one row for many of a kind, which are judged one by one
 function fold(of,   key)
 {
-	if (f["by"] != "device_add")
+	if (f["by"] !~ /^device_add/)
 		return
 	folded[run, row]
-	key = run SUBSEP of
+	key = run SUBSEP f["by"] SUBSEP of
 	if (!(key in first))
 		first[key] = row
 	sum[run, first[key]]

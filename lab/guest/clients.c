@@ -217,7 +217,10 @@ static void run_testpmd(void)
 
 /* QEMU: group N is behind root port N + 1, and is edu or not */
 
-#define DEVICE_ADD	"{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"vfio-pci\",\"host\":\"%s\",\"rombar\":0,\"bus\":\"port%d\",\"id\":\"dev%d\"}}"
+#define DEVICE_ADD	"{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"vfio-pci\",\"host\":\"%s\",\"rombar\":0,\"bus\":\"port%d\",\"id\":\"dev%d\"%s}}"
+
+/* QEMU gets its devices from iommufd, not from a container of type 1 */
+static bool over_iommufd;
 
 static bool is_edu_group(int i)
 {
@@ -266,6 +269,21 @@ static void edus_copy(const char *when)
 		carried(when, tried, reached);
 }
 
+/* Adds what makes QEMU open /dev/iommu; returns how many arguments that are */
+static int add_iommufd(char **argv)
+{
+	if (!over_iommufd)
+		return 0;
+	argv[0] = "-object";
+	argv[1] = "iommufd,id=fd";
+	return 2;
+}
+
+static const char *device_words(void)
+{
+	return over_iommufd ? ",iommufd=fd" : "";
+}
+
 static void qemu_start(bool large_pages, bool with_devices)
 {
 	static char devices[2 * MAX_GROUPS][96];
@@ -274,6 +292,8 @@ static void qemu_start(bool large_pages, bool with_devices)
 		"-qmp", "stdio", "-qtest", "pipe:" QTEST,
 		"-qtest-log", "/dev/null" };
 	int i, argc = 19;
+
+	argc += add_iommufd(&argv[argc]);
 
 	if (large_pages) {
 		argv[argc++] = "-mem-prealloc";
@@ -288,8 +308,8 @@ static void qemu_start(bool large_pages, bool with_devices)
 		argv[argc++] = devices[2 * i];
 		if (!with_devices)
 			continue;
-		snprintf(devices[2 * i + 1], sizeof(devices[0]), "vfio-pci,host=%s,rombar=0,bus=port%d",
-			 all[i]->edus[0].bdf, i + 1);
+		snprintf(devices[2 * i + 1], sizeof(devices[0]), "vfio-pci,host=%s,rombar=0,bus=port%d%s",
+			 all[i]->edus[0].bdf, i + 1, device_words());
 		argv[argc++] = "-device";
 		argv[argc++] = devices[2 * i + 1];
 		here[num_here++] = all[i];
@@ -313,7 +333,10 @@ static int run_assigned(bool large_pages)
 	long long start = now_ms();
 	int i, ms;
 
-	by = large_pages ? "qemu,2M" : "qemu";
+	if (over_iommufd)
+		by = large_pages ? "qemu,2M,iommufd" : "qemu,iommufd";
+	else
+		by = large_pages ? "qemu,2M" : "qemu";
 	begin();
 	qemu_start(large_pages, true);
 	qemu_ready();
@@ -330,7 +353,8 @@ static int run_assigned(bool large_pages)
 
 static void add(int i)
 {
-	bool done = qmp(DEVICE_ADD, all[i]->edus[0].bdf, all[i]->port, i);
+	bool done = qmp(DEVICE_ADD, all[i]->edus[0].bdf, all[i]->port, i,
+			over_iommufd ? ",\"iommufd\":\"fd\"" : "");
 
 	end("attach", "group=%s devices=%d ret=%d", all[i]->name, all[i]->devices, done ? 0 : -1);
 	if (!done)
@@ -374,7 +398,7 @@ static void run_hotplug(void)
 		three[is_edu_group(i) ? three[2] >= 0 ? 0 : 2 : 1] = i;
 	if (three[0] < 0 || three[1] < 0)
 		die("this takes two edu devices and a network device");
-	by = "device_add";
+	by = over_iommufd ? "device_add,iommufd" : "device_add";
 	begin();
 	qemu_start(false, false);
 	qemu_ready();
@@ -407,9 +431,10 @@ static void run_kernel(void)
 	int i, argc = 21, tried, reached;
 	char *heard;
 
-	by = "kernel in qemu";
+	by = over_iommufd ? "kernel,iommufd" : "kernel in qemu";
+	argc += add_iommufd(&argv[argc]);
 	for (i = 0; i < num_all; i++) {
-		snprintf(devices[i], sizeof(devices[i]), "vfio-pci,host=%s,rombar=0", all[i]->edus[0].bdf);
+		snprintf(devices[i], sizeof(devices[i]), "vfio-pci,host=%s,rombar=0%s", all[i]->edus[0].bdf, device_words());
 		argv[argc++] = "-device";
 		argv[argc++] = devices[i];
 		here[num_here++] = all[i];
@@ -434,7 +459,7 @@ static void run_killed(int ms)
 {
 	int i;
 
-	by = "qemu";
+	by = over_iommufd ? "qemu,iommufd" : "qemu";
 	begin();
 	for (i = 1; i <= 4; i++) {
 		qemu_start(false, true);
@@ -468,7 +493,7 @@ static void qemu_refused(const char *when, const char *words)
 	by = "qemu";
 	qemu_start(false, false);
 	qemu_ready();
-	if (qmp(DEVICE_ADD, nics[0]->edus[0].bdf, 1, 0))
+	if (qmp(DEVICE_ADD, nics[0]->edus[0].bdf, 1, 0, ""))
 		die("QEMU takes a device that it should not get");
 	said(when, program.heard, words);
 	program_say(&program, "{\"execute\":\"quit\"}\n");
@@ -505,9 +530,26 @@ static void run_refused(bool reserved)
 	}
 }
 
+static void run_qemu(void)
+{
+	int ms = run_assigned(false);
+
+	if (!access("/hugepages", F_OK)) {
+		put("/proc/sys/vm/nr_hugepages", "80");
+		run_assigned(true);
+		put("/proc/sys/vm/nr_hugepages", "0");
+	} else {
+		report("skip by=qemu,2M why=the_kernel_has_no_HUGETLBFS");
+	}
+	run_hotplug();
+	run_killed(ms);
+	if (!access("/inner/Image", R_OK))
+		run_kernel();
+}
+
 void run_clients(struct group *groups, int count)
 {
-	int i, ms;
+	int i;
 
 	signal(SIGPIPE, SIG_IGN);
 	mkdir("/tmp", 01777);
@@ -522,18 +564,12 @@ void run_clients(struct group *groups, int count)
 		run_refused(!strcmp(getenv("LAB_CLIENTS"), "reserved"));
 		return;
 	}
-	run_testpmd();
-	ms = run_assigned(false);
 	mkdir("/hugepages", 0755);
-	if (!mount("hugepages", "/hugepages", "hugetlbfs", 0, "pagesize=2M")) {
-		put("/proc/sys/vm/nr_hugepages", "80");
-		run_assigned(true);
-		put("/proc/sys/vm/nr_hugepages", "0");
-	} else {
-		report("skip by=qemu,2M why=the_kernel_has_no_HUGETLBFS");
-	}
-	run_hotplug();
-	run_killed(ms);
-	if (!access("/inner/Image", R_OK))
-		run_kernel();
+	if (mount("hugepages", "/hugepages", "hugetlbfs", 0, "pagesize=2M"))
+		rmdir("/hugepages");
+	run_testpmd();
+	run_qemu();
+	over_iommufd = strstr(getenv("LAB_INTERFACES"), "iommufd");
+	if (over_iommufd)
+		run_qemu();
 }
