@@ -48,6 +48,19 @@ static bool has(const char *bdf, const char *link)
 	return !access(path, F_OK);
 }
 
+/* How many virtio-iommu have their driver; beside them are bind, uevent and more */
+static int count_bound(void)
+{
+	char path[64];
+	int i, n = 0;
+
+	for (i = 0; i < 32; i++) {
+		snprintf(path, sizeof(path), "/sys/bus/virtio/drivers/virtio_iommu/virtio%d", i);
+		n += !access(path, F_OK);
+	}
+	return n;
+}
+
 /* The kernel looks for a device's IOMMU when it is to get a driver: a port at boot, the others here */
 void run_granule(bool (*is_edu)(const char *bdf), void (*bind)(const char *bdf), int instances)
 {
@@ -68,5 +81,6 @@ void run_granule(bool (*is_edu)(const char *bdf), void (*bind)(const char *bdf),
 		report("granule device=%s edu=%d lines=%d groups=%d vfio=%d", bdf, is_edu(bdf),
 		       count_lines(bdf, WORDS), has(bdf, "iommu_group"), is_edu(bdf) && has(bdf, "driver"));
 	}
-	report("granule device=all devices=%d iommus=%d lines=%d", devices, instances, count_lines("", WORDS));
+	report("granule device=all devices=%d iommus=%d lines=%d bound=%d", devices, instances, count_lines("", WORDS),
+	       count_bound());
 }
