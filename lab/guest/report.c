@@ -88,7 +88,8 @@ int klog_end(void)
 			die("/dev/kmsg overran: %s", strerror(errno));
 		record[n] = '\0';
 		/* opening a device and a slow machine are no matter of attaching, and an error that ends it may be said */
-		if (strstr(record, ": enabling device (") || strstr(record, "No interrupt remapping support") || strstr(record, ": resetting") ||
+		if (strstr(record, ": enabling device (") || strstr(record, "No interrupt remapping support") ||
+		    strstr(record, ": MSI interrupts are not secure") || strstr(record, ": resetting") ||
 		    strstr(record, ": reset done") || strstr(record, ";random: crng init done") ||
 		    strstr(record, ";hrtimer: interrupt took "))
 			continue;
