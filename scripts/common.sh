@@ -312,7 +312,7 @@ kmake() {
 without_kvm() {
 	[ "$1" = x86_64 ] || return 0
 	mkdir -p "$BUILD/.tcg"
-	cat >"$BUILD/.tcg/.$$" <<-'END'
+	cat >"$BUILD/.tcg/.$BASHPID" <<-'END'
 		#!/bin/bash
 		args=()
 		for arg; do
@@ -320,8 +320,8 @@ without_kvm() {
 		done
 		PATH=${PATH#*:} exec qemu-system-x86_64 "${args[@]}"
 	END
-	chmod 755 "$BUILD/.tcg/.$$"
-	mv "$BUILD/.tcg/.$$" "$BUILD/.tcg/qemu-system-x86_64"
+	chmod 755 "$BUILD/.tcg/.$BASHPID"
+	mv "$BUILD/.tcg/.$BASHPID" "$BUILD/.tcg/qemu-system-x86_64"
 }
 
 # kunit OUT ARCH ARGS...: the KUnit tests of the kernel in a build folder.
