@@ -170,6 +170,8 @@ static void testpmd_start(void)
 	argv[argc++] = "--nb-cores=1";
 	argv[argc++] = "--forward-mode=mac";
 	argv[argc++] = "--port-topology=chained";
+	/* It would be printed into the middle of a prompt, which then is none */
+	argv[argc++] = "--mask-event=all";
 	begin();
 	program_start(&program, argv);
 	if (!program_hear(&program, PROMPT, SECONDS))
