@@ -72,6 +72,56 @@ record() {
 	mv "$BUILD/results/.$1.$$" "$BUILD/results/$1"
 }
 
+# What passed is not run again by make check (KNOWN=1) where all that it reads is as it was, byte for byte.
+# digest FILE... [-- WORD...]: one hash for files, all of them in folders, words, and what is installed.
+# Where no dpkg tells that, it is never the same twice.
+digest() {
+	local paths=()
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do paths+=("$1"); shift; done
+	{
+		dpkg-query -W 2>/dev/null || date +%s.%N
+		printf '%s\n' "$@"
+		find "${paths[@]}" -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum
+	} | sha256sum | cut -d' ' -f1
+}
+
+# known DIGEST [FILE...]: did that pass of late? Then puts back the files that the run left, shows the first, and says so.
+known() {
+	local kept=$BUILD/passed/$1 file
+	{ [ -n "${KNOWN:-}" ] && [ -e "$kept/.date" ]; } || return 1
+	for file in "${@:2}"; do cp "$kept/${file##*/}" "$file" || return 1; done
+	touch "$kept"
+	# Shown, too: who called it may judge what it says
+	[ $# = 1 ] || cat "$2"
+	echo "# not run again: the same passed on $(cat "$kept/.date")"
+}
+
+# learned DIGEST [FILE...]: it passed, and left these. Forgotten a week after it was last of use.
+learned() {
+	local new=$BUILD/passed/.$BASHPID
+	mkdir -p "$new"
+	[ $# = 1 ] || cp "${@:2}" "$new"
+	date -u +'%F %H:%M' >"$new/.date"
+	rm -rf "$BUILD/passed/$1"
+	mv "$new" "$BUILD/passed/$1"
+	find "$BUILD/passed" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -r {} +
+}
+
+# once COMMAND...: for what reads scripts, the queue and its tree (the latter, if there is one, without
+# changes that are not committed), but no log of another verb; its output is kept, too
+once() {
+	local key said=$BUILD/.once trees='' read
+	[ ! -d "$TREE" ] || { tree_clean >/dev/null && trees=$(in_tree rev-parse 'HEAD^{tree}' 'base^{tree}'); } || { "$@"; return; }
+	read=(scripts configs lab lava bench .ci Makefile SHARED '*/BASE' ${trees:+"$BASE"})
+	mapfile -t read < <(cd "$ROOT" && comm -23 <(git ls-files -co --exclude-standard -- "${read[@]}" | sort -u) <(git ls-files -d | sort))
+	key=$(cd "$ROOT" && digest "${read[@]}" -- "$BASE $PATH $trees $*") || { "$@"; return; }
+	! known "$key" "$said" || return 0
+	"$@" 2>&1 | tee "$said" && learned "$key" "$said"
+}
+
+# What of a build folder is booted
+kernel_files() { find "$1"/{vmlinux,linux} "$1"/arch/*/boot/*Image -maxdepth 0 -type f 2>/dev/null || true; }
+
 # One hash for where HEAD and the topic branches of the tree are.
 tree_stamp() { in_tree for-each-ref --format='%(refname) %(objectname)' 'refs/heads/[0-9]*-*' | sha256sum | cut -d' ' -f1; }
 
