@@ -30,7 +30,7 @@ demo:	## two devices behind two IOMMUs in one container, unpatched and patched
 	@scripts/setup kernel
 	@lab/run --compare two-virtio-iommu
 
-check:	## everything that must hold, for all queues or one [BASE=]
+check:	## everything that must hold, for all queues or one [BASE=; FRESH=1: also what passed on the same before]
 	@scripts/check
 
 selftest:	## what the scripts promise about a user's work, on a made-up kernel (minutes)
@@ -38,7 +38,7 @@ selftest:	## what the scripts promise about a user's work, on a made-up kernel (
 	@scripts/selftest
 
 kunit:	## run the KUnit tests [ARCH= DRIVER=glob VARIANT=kasan|in-tree|each]
-	@scripts/setup kernel
+	@scripts/setup kunit
 	@VARIANT="$(VARIANT)" scripts/kunit
 
 in-tree:	## the tests as a maintainer runs them, with no file of ours, and where they must skip [ARCH=]
