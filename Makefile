@@ -57,7 +57,7 @@ lab:	## run one lab machine, unpatched and patched [MACHINE=, clients for QEMU a
 	@scripts/setup kernel
 	@lab/run --compare $(MACHINE)
 
-bench:	## what an attach costs: unpatched, patched, and 7.3; redraws bench/
+bench:	## what an attach costs on 6.1 and 7.3, unpatched and patched; redraws bench/ [KERNELS=]
 	@scripts/setup bench
 	@bench/run
 

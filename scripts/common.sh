@@ -277,7 +277,10 @@ options() {
 		;;
 	*) own=(tools/testing/selftests/iommu/config) more=("configs/stress/$1.config" "configs/stress/$2.config") ;;
 	esac
-	if [ -e "$ROOT/configs/$1.config" ]; then
+	# What is measured is configured alike in all queues
+	if [ "${2:-}" = plain ]; then
+		:
+	elif [ -e "$ROOT/configs/$1.config" ]; then
 		for file in "configs/$BASE/all.config" "configs/$BASE/$1.config"; do
 			[ ! -e "$ROOT/$file" ] || more+=("$file")
 		done
