@@ -5,6 +5,12 @@ static int bar_attach(struct iommu_domain *domain, struct device *dev)
 {
 	switch (domain->type) {
 	case IOMMU_DOMAIN_DMA:
+		break;
+	default:
+		return -EINVAL;
+	}
+	switch (dev_bar(dev)->state) {
+	case BAR_RUNS:
 		return 0;
 	default:
 		return -EINVAL; /* bad: errno */

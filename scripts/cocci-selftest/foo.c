@@ -107,7 +107,7 @@ static int foo_speak(struct foo_domain *fd, struct foo *foo)
 		return -EINVAL;
 	}
 	if (WARN_ON(fd->width > foo->width)) { /* bad: silent */
-		ret = -EINVAL; /* bad: errno */
+		ret = -EINVAL;
 		goto out;
 	}
 	if (!foo->powered) {
