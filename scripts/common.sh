@@ -363,9 +363,11 @@ kmake() {
 # Newer kunit.py takes KVM where there is one, and waits for ever where that does not work, as in
 # some virtual machines. Puts a QEMU into $BUILD/.tcg that leaves it alone: the tests run in TCG everywhere.
 without_kvm() {
+	# Not in the redirection, which is expanded in the process of cat
+	local new=$BUILD/.tcg/.$BASHPID
 	[ "$1" = x86_64 ] || return 0
 	mkdir -p "$BUILD/.tcg"
-	cat >"$BUILD/.tcg/.$BASHPID" <<-'END'
+	cat >"$new" <<-'END'
 		#!/bin/bash
 		args=()
 		for arg; do
@@ -373,8 +375,8 @@ without_kvm() {
 		done
 		PATH=${PATH#*:} exec qemu-system-x86_64 "${args[@]}"
 	END
-	chmod 755 "$BUILD/.tcg/.$BASHPID"
-	mv "$BUILD/.tcg/.$BASHPID" "$BUILD/.tcg/qemu-system-x86_64"
+	chmod 755 "$new"
+	mv "$new" "$BUILD/.tcg/qemu-system-x86_64"
 }
 
 # kunit OUT ARCH ARGS...: the KUnit tests of the kernel in a build folder.
