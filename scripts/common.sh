@@ -79,44 +79,54 @@ digest() {
 	local paths=()
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do paths+=("$1"); shift; done
 	{
-		dpkg-query -W 2>/dev/null || date +%s.%N
+		dpkg-query -W -f '${db:Status-Abbrev}${binary:Package} ${Version}\n' 2>/dev/null || date +%s.%N
 		printf '%s\n' "$@"
-		find "${paths[@]}" -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum
+		find -L "${paths[@]}" -type f ! -name '*.pyc' -print0 | sort -z | xargs -0r sha256sum
 	} | sha256sum | cut -d' ' -f1
 }
 
 # known DIGEST [FILE...]: did that pass of late? Then puts back the files that the run left, shows the first, and says so.
+# If not, it is run, and what an earlier run came to is forgotten: this one may fail.
 known() {
 	local kept=$BUILD/passed/$1 file
-	{ [ -n "${KNOWN:-}" ] && [ -e "$kept/.date" ]; } || return 1
+	[ -n "$1" ] || return 1
+	{ [ -n "${KNOWN:-}" ] && [ -e "$kept/.date" ]; } || { rm -rf "$kept"; return 1; }
 	for file in "${@:2}"; do cp "$kept/${file##*/}" "$file" || return 1; done
-	touch "$kept"
+	touch -c "$kept"
 	# Shown, too: who called it may judge what it says
 	[ $# = 1 ] || cat "$2"
 	echo "# not run again: the same passed on $(cat "$kept/.date")"
 }
 
 # learned DIGEST [FILE...]: it passed, and left these. Forgotten a week after it was last of use.
+# The caller looks first whether the digest is still the same: another verb may have built meanwhile.
 learned() {
 	local new=$BUILD/passed/.$BASHPID
+	rm -rf "$new"
 	mkdir -p "$new"
 	[ $# = 1 ] || cp "${@:2}" "$new"
 	date -u +'%F %H:%M' >"$new/.date"
 	rm -rf "$BUILD/passed/$1"
-	mv "$new" "$BUILD/passed/$1"
-	find "$BUILD/passed" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -r {} +
+	# Two verbs at a time can get here
+	mv -T "$new" "$BUILD/passed/$1" 2>/dev/null || rm -rf "$new"
+	find "$BUILD/passed" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} + 2>/dev/null || true
 }
 
 # once COMMAND...: for what reads scripts, the queue and its tree (the latter, if there is one, without
 # changes that are not committed), but no log of another verb; its output is kept, too
 once() {
-	local key said=$BUILD/.once trees='' read
-	[ ! -d "$TREE" ] || { tree_clean >/dev/null && trees=$(in_tree rev-parse 'HEAD^{tree}' 'base^{tree}'); } || { "$@"; return; }
-	read=(scripts configs lab lava bench .ci Makefile SHARED '*/BASE' ${trees:+"$BASE"})
-	mapfile -t read < <(cd "$ROOT" && comm -23 <(git ls-files -co --exclude-standard -- "${read[@]}" | sort -u) <(git ls-files -d | sort))
-	key=$(cd "$ROOT" && digest "${read[@]}" -- "$BASE $PATH $trees $*") || { "$@"; return; }
+	local key said=$BUILD/.once
+	key=$(once_key "$*") || { "$@"; return; }
 	! known "$key" "$said" || return 0
-	"$@" 2>&1 | tee "$said" && learned "$key" "$said"
+	"$@" 2>&1 | tee "$said" && { [ "$(once_key "$*")" != "$key" ] || learned "$key" "$said"; }
+}
+once_key() {
+	local trees='' read
+	[ ! -d "$TREE" ] || { tree_clean >/dev/null && trees=$(in_tree rev-parse 'HEAD^{tree}' 'base^{tree}' && tree_stamp); } || return
+	read=(scripts configs lab lava bench .ci Makefile SHARED '*/BASE' ${trees:+"$BASE"})
+	cd "$ROOT" || return
+	mapfile -t read < <(comm -23 <(git ls-files -co --exclude-standard -- "${read[@]}" | sort -u) <(git ls-files -d | sort))
+	[ "${#read[@]}" -gt 0 ] && digest "${read[@]}" -- "$BASE $PATH $trees $*"
 }
 
 # What of a build folder is booted
