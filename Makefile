@@ -30,7 +30,7 @@ demo:	## two devices behind two IOMMUs in one container, unpatched and patched
 	@scripts/setup kernel
 	@lab/run --compare two-virtio-iommu
 
-check:	## everything that must hold, for all queues or one [BASE=; FRESH=1: also what passed on the same before]
+check:	## everything that must hold, for all queues or one [BASE=; FRESH=1: also steps that passed on the same input]
 	@scripts/check
 
 selftest:	## what the scripts promise about a user's work, on a made-up kernel (minutes)
