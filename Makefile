@@ -27,7 +27,7 @@ export:	## write the queue back from build/BASE/linux
 	@scripts/export
 
 demo:	## two devices behind two IOMMUs in one container, unpatched and patched
-	@scripts/setup kernel
+	@ARCH=arm64 scripts/setup kernel
 	@lab/run --compare two-virtio-iommu
 
 check:	## everything that must hold, for all queues or one [BASE=; FRESH=1: also steps that passed on the same input]
@@ -42,19 +42,19 @@ kunit:	## run the KUnit tests [ARCH= DRIVER=glob VARIANT=kasan|in-tree|each]
 	@VARIANT="$(VARIANT)" scripts/kunit
 
 in-tree:	## the tests as a maintainer runs them, with no file of ours, and where they must skip [ARCH=]
-	@scripts/setup kernel
+	@ARCH="$(or $(ARCH),x86_64 arm64)" scripts/setup kernel
 	@scripts/in-tree
 
-kselftest:	## run the kselftests over the scriptable IOMMU, under the kernel's checkers [VARIANT=]
-	@scripts/setup kernel
+kselftest:	## run the kselftests over the scriptable IOMMU, under the kernel's checkers [ARCH= VARIANT=]
+	@ARCH=$(or $(ARCH),x86_64) scripts/setup kernel
 	@scripts/kselftest patched $(VARIANT)
 
 stress:	## all kselftests under KASAN and KCSAN, 130,000 random operations, and the base compared
-	@scripts/setup kernel
+	@ARCH="x86_64 arm64" scripts/setup kernel
 	@scripts/stress
 
 lab:	## run one lab machine, unpatched and patched [MACHINE=, clients for QEMU and DPDK; lab/run lists them]
-	@scripts/setup kernel
+	@ARCH=$$(bash -c 'lab=lab; . "lab/machines/$(MACHINE)"; echo "$$arch"') scripts/setup kernel
 	@lab/run --compare $(MACHINE)
 
 bench:	## what an attach costs on 6.1 and 7.3, unpatched and patched; redraws bench/ [KERNELS=]

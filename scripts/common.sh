@@ -74,12 +74,12 @@ record() {
 
 # What passed is not run again by make check (KNOWN=1) where all that it reads is as it was, byte for byte.
 # digest FILE... [-- WORD...]: one hash for files, all of them in folders, words, and what is installed.
-# Where no dpkg tells that, it is never the same twice.
+# Where no dpkg tells that, as on another system that happens to have one, it is never the same twice.
 digest() {
 	local paths=()
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do paths+=("$1"); shift; done
 	{
-		dpkg-query -W -f '${db:Status-Abbrev}${binary:Package} ${Version}\n' 2>/dev/null || date +%s.%N
+		{ command -v apt-get && dpkg-query -W -f '${db:Status-Abbrev}${binary:Package} ${Version}\n'; } 2>/dev/null || date +%s.%N
 		printf '%s\n' "$@"
 		find -L "${paths[@]}" -type f ! -name '*.pyc' -print0 | sort -z | xargs -0r sha256sum
 	} | sha256sum | cut -d' ' -f1
