@@ -47,7 +47,8 @@ export GIT_CONFIG_KEY_1=safe.directory GIT_CONFIG_VALUE_1='*'
 in_tree() { git -C "$TREE" "$@"; }
 
 # hold NAME [-s]: until the verb ends, no other one uses that; a second one waits and says so.
-# With -s, others may look at it, too, but not change it.
+# With -s, others may look at it, too, but not change it. What holds the tree calls no verb that
+# runs scripts/tree, which would wait for it, where the queue changed meanwhile.
 declare -A held=()
 hold() {
 	local fd=${held[$1]:-}
