@@ -149,8 +149,8 @@ tree_disposable() {
 	for dir in $worktrees; do ours+=("$TREE-$dir"); done
 	lost=$(in_tree worktree list --porcelain | sed -n 's/^worktree //p' | grep -vxF -f <(printf '%s\n' "${ours[@]}")) || true
 	[ -z "$lost" ] || { echo "$(head -n1 <<<"$lost") is a working tree of it"; return 1; }
-	# The kernel has git ignore these.
-	lost=$(in_tree ls-files --others -- '*.patch' '*.diff' '*.mbox' '*.orig' ':!.build-*' | head -n1)
+	# What git ignores can be somebody's all the same.
+	lost=$(in_tree ls-files --others -- ':!.build-*' ':!*.pyc' | head -n1)
 	[ -z "$lost" ] || { echo "it holds $lost"; return 1; }
 }
 
