@@ -41,6 +41,7 @@ BEGIN {
 
 /LAB broken / { broken[run] = substr($0, index($0, "LAB broken ") + 11) }
 /LAB done/ { done[run] = 1 }
+/Kernel command line: .* LAB_SELFTESTS=/ { selftests[run] = 1 }
 
 /LAB (kernel|device|attach|detach|replace|hwpt|destroy|start|end|skip|dma|selftest|granule) / {
 	for (key in f)
@@ -312,21 +313,51 @@ function not_tried()
 	gsub(/_/, " ", skip[run, row])
 }
 
-# One of the kernel's own tests. What fails without the queue as well is none of its faults.
-function selftest(   key)
+# One of the kernel's own tests, or how its program ended (exit). What fails without the
+# queue as well is none of its faults; what passes or fails there must have a result here.
+function selftest(   key, other)
 {
 	key = f["program"] ": " f["test"]
 	name[run, row] = label[run, row] = key
 	gsub(/_/, " ", f["result"])
+	result[run, key] = f["result"]
 	cells[run, row] = sprintf("%28s", f["result"])
-	if (run < judged)
-		unpatched_result[key] = f["result"]
-	if (f["result"] == "skip")
+	if (run < judged) {
+		unpatched_test[++unpatched_tests] = key
+		return
+	}
+	if (judged == 2) {
+		other = result[1, key]
+		cells[1, row] = sprintf("%28s", other == "" ? "-" : other)
+	}
+	if (f["result"] == "skip" && other != "ok") {
 		skip[run, row] = "the test skips itself"
-	else if (f["result"] != "ok" && unpatched_result[key] == f["result"])
+	} else if (f["result"] != "ok" && f["result"] == other) {
 		skip[run, row] = "fails on the unpatched kernel, too"
-	else
+	} else {
 		expect("the result", f["result"], "ok")
+		tests_judged += f["test"] != "exit"
+	}
+}
+
+# Tests of the unpatched kernel that the patched one has not come to, and whether there were any
+function selftests_end(   i, key)
+{
+	run = judged
+	for (i = 1; i <= unpatched_tests; i++) {
+		key = unpatched_test[i]
+		if ((judged, key) in result)
+			continue
+		row = ++rows[judged]
+		name[judged, row] = label[judged, row] = key
+		cells[1, row] = sprintf("%28s", result[1, key])
+		cells[judged, row] = sprintf("%28s", "-")
+		bad[judged, row] = "#   it has no result here\n"
+	}
+	row = ++rows[judged]
+	name[judged, row] = label[judged, row] = "tests that are judged"
+	cells[judged, row] = sprintf("%28d", tests_judged)
+	expect("tests", tests_judged > 0 ? "some" : "none", "some")
 }
 
 # A device that the IOMMU cannot serve gets no group and no driver for user space, and the
@@ -415,6 +446,8 @@ function test(ok, text, why, skipped)
 }
 
 END {
+	if (judged in selftests)
+		selftests_end()
 	print "KTAP version 1"
 	printf "# %s\n", machine
 	for (run = 1; run <= judged; run++)
