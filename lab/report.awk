@@ -302,6 +302,27 @@ function end(   one)
 	if (f["how"] != "killed")
 		expect("refusals", f["refused"], 0)
 	common()
+	if ("at" in f) {
+		if (!((run, by) in killed))
+			killed_by[run, ++killers[run]] = by
+		killed[run, by] = killed[run, by] f["at"] " "
+		full[run, by] = f["full"]
+		middle[run, by] += f["at"] > 0 && f["at"] < f["full"]
+	}
+}
+
+# A program that is always killed before its first call or after its last proves nothing
+function killed_end(   i)
+{
+	for (run = 1; run <= judged; run++) {
+		for (i = 1; i <= killers[run]; i++) {
+			by = killed_by[run, i]
+			row = ++rows[run]
+			name[run, row] = label[run, row] = by "killed in the middle of its start"
+			cells[run, row] = sprintf("%28s", killed[run, by] "of " full[run, by] " calls")
+			expect("kills in the middle", middle[run, by] > 0 ? "some" : "none", "some")
+		}
+	}
 }
 
 # What this kernel or machine has nothing for: why has _ for spaces
@@ -446,6 +467,7 @@ function test(ok, text, why, skipped)
 }
 
 END {
+	killed_end()
 	if (judged in selftests)
 		selftests_end()
 	print "KTAP version 1"

@@ -36,8 +36,8 @@ static void begin(void)
 	trace_begin();
 }
 
-/* Reports what happened since begin(), and begins anew: nothing may get lost */
-static void end(const char *what, const char *format, ...)
+/* Reports what happened since begin(), and begins anew: nothing may get lost. Returns the calls. */
+static int end(const char *what, const char *format, ...)
 {
 	struct trace trace;
 	char more[256];
@@ -54,6 +54,7 @@ static void end(const char *what, const char *format, ...)
 	       trace.position, trace.errnos[0] ? trace.errnos : "none",
 	       trace.traced, lines, trace_domains());
 	begin();
+	return trace.calls;
 }
 
 static void carried(const char *when, int tried, int reached)
@@ -61,15 +62,15 @@ static void carried(const char *when, int tried, int reached)
 	report("dma by=%s when=%s want=reach tried=%d reached=%d", by, when, tried, reached);
 }
 
-/* All groups have come with the program: "A:2,A2:2,B:2" has their devices */
-static void report_start(long long ms)
+/* All groups have come with the program: "A:2,A2:2,B:2" has their devices. Returns the calls. */
+static int report_start(long long ms)
 {
 	char list[128] = "";
 	int i;
 
 	for (i = 0; i < num_here; i++)
 		sprintf(list + strlen(list), "%s%s:%d", i ? "," : "", here[i]->name, here[i]->devices);
-	end("start", "groups=%s ret=0 ms=%lld", list, ms);
+	return end("start", "groups=%s ret=0 ms=%lld", list, ms);
 }
 
 static void report_end(const char *how, int status)
@@ -329,11 +330,11 @@ static void qemu_ready(void)
 	qtest_connect(QTEST);
 }
 
-/* All devices are there when it starts; returns how many ms that took */
+/* All devices are there when it starts; returns how many calls that took */
 static int run_assigned(bool large_pages)
 {
 	long long start = now_ms();
-	int i, ms;
+	int i, calls;
 
 	if (over_iommufd)
 		by = large_pages ? "qemu,2M,iommufd" : "qemu,iommufd";
@@ -342,15 +343,14 @@ static int run_assigned(bool large_pages)
 	begin();
 	qemu_start(large_pages, true);
 	qemu_ready();
-	ms = now_ms() - start;
-	report_start(ms);
+	calls = report_start(now_ms() - start);
 	for (i = 0; i < num_all; i++)
 		if (is_edu_group(i))
 			qtest_enable(all[i]->port);
 	edus_copy("inner");
 	program_say(&program, "{\"execute\":\"quit\"}\n");
 	report_end("quit", program_end(&program, 0));
-	return ms;
+	return calls;
 }
 
 static void add(int i)
@@ -456,17 +456,42 @@ static void run_kernel(void)
 	report_end("powered_off", program_end(&program, 0));
 }
 
-/* QEMU dies while it starts, at several moments, and while devices do DMA */
-static void run_killed(int ms)
+/*
+ * Stops QEMU after so many calls of ->attach_dev, or with 0 after the first refusal. Returns how
+ * many there have been: what QEMU is in the middle of goes on until its next return to user space.
+ */
+static int qemu_stop(int wanted)
 {
-	int i;
+	long long until = now_ms() + SECONDS * 1000LL;
+	int calls, refused, status;
+
+	for (;;) {
+		calls = trace_so_far(&refused);
+		if (wanted ? calls >= wanted : refused)
+			break;
+		if (now_ms() > until)
+			die("QEMU starts with %d calls and %d refusals in %d s", calls, refused, SECONDS);
+		usleep(500);
+	}
+	kill(program.pid, SIGSTOP);
+	if (waitpid(program.pid, &status, WUNTRACED) != program.pid || !WIFSTOPPED(status))
+		die("QEMU does not stop");
+	return trace_so_far(&refused);
+}
+
+/* QEMU, whose start takes that many calls, dies after some of them, and while devices do DMA */
+static void run_killed(int full)
+{
+	static const int moments[] = { 1, 3, 5, 0 };
+	int i, at;
 
 	by = over_iommufd ? "qemu,iommufd" : "qemu";
 	begin();
-	for (i = 1; i <= 4; i++) {
+	for (i = 0; i < 4; i++) {
 		qemu_start(false, true);
-		usleep(ms * i / 5 * 1000);
-		report_end("killed", program_end(&program, SIGKILL) + SIGKILL);
+		at = qemu_stop(moments[i]);
+		end("end", "how=killed ret=%d at=%d full=%d", program_end(&program, SIGKILL) + SIGKILL, at, full);
+		num_here = 0;
 	}
 	qemu_start(false, true);
 	qemu_ready();
@@ -534,7 +559,7 @@ static void run_refused(bool reserved)
 
 static void run_qemu(void)
 {
-	int ms = run_assigned(false);
+	int calls = run_assigned(false);
 
 	if (!access("/hugepages", F_OK)) {
 		put("/proc/sys/vm/nr_hugepages", "80");
@@ -544,7 +569,7 @@ static void run_qemu(void)
 		report("skip by=qemu,2M why=the_kernel_has_no_HUGETLBFS");
 	}
 	run_hotplug();
-	run_killed(ms);
+	run_killed(calls);
 	if (!access("/inner/Image", R_OK))
 		run_kernel();
 }

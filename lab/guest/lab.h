@@ -68,6 +68,7 @@ int count_entries(const char *path);
 /* trace.c: counting in the kernel, the same way on every kernel */
 bool trace_setup(const char *functions);
 void trace_begin(void);
+int trace_so_far(int *refused);
 void trace_end(struct trace *trace);
 int trace_domains(void);
 

@@ -160,6 +160,32 @@ static const char *field(const char *line, const char *event, const char *key)
 	return line && *key ? strstr(line, key) : line;
 }
 
+/* The calls and refusals since trace_begin(), while a program runs: claims do not count */
+int trace_so_far(int *refused)
+{
+	FILE *file = fopen(TRACEFS "trace", "re");
+	bool claiming = false;
+	const char *value;
+	char line[512];
+	int calls = 0;
+
+	if (!file)
+		die("cannot read the trace: %s", strerror(errno));
+	*refused = 0;
+	while (fgets(line, sizeof(line), file)) {
+		if (field(line, "claim", ""))
+			claiming = true;
+		else if (field(line, "claimed", ""))
+			claiming = false;
+		else if (field(line, "attach", "domain="))
+			calls += !claiming;
+		else if ((value = field(line, "attached", "ret=")))
+			*refused += atoi(value + strlen("ret=")) != 0;
+	}
+	fclose(file);
+	return calls;
+}
+
 void trace_end(struct trace *trace)
 {
 	FILE *file = fopen(TRACEFS "trace", "re");
