@@ -8,6 +8,8 @@
 long=true # packages have to be fetched: not in make check
 memory=2G
 seconds=1500
+# QEMU runs all of it once more
+[[ $INTERFACES != *iommufd* ]] || seconds=3600
 model=${MODEL:-linux-6.1}
 
 devices() {
