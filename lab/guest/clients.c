@@ -21,6 +21,7 @@
 #define INNER_SECONDS	600	/* for an emulated kernel on an emulated processor */
 #define QTEST		"/tmp/qtest"
 #define BURST_MS	2000
+#define STARTS		3	/* of what is timed: the quickest counts */
 
 static struct program program;
 static struct group *all[MAX_GROUPS];	/* A, A2, ..., B, ... */
@@ -213,9 +214,11 @@ static void run_testpmd(void)
 		testpmd_replug(i);
 	program_say(&program, "quit\n");
 	report_end("quit", program_end(&program, 0));
-	testpmd_start();
-	testpmd("start tx_first 2");
-	report_end("killed", program_end(&program, SIGKILL) + SIGKILL);
+	for (i = 1; i < STARTS; i++) {
+		testpmd_start();
+		testpmd("start tx_first 2");
+		report_end("killed", program_end(&program, SIGKILL) + SIGKILL);
+	}
 }
 
 /* QEMU: group N is behind root port N + 1, and is edu or not */
@@ -564,11 +567,15 @@ static void run_refused(bool reserved)
 
 static void run_qemu(void)
 {
-	int calls = run_assigned(false);
+	int i, calls = 0;
 
+	/* and once more after the kills */
+	for (i = 1; i < STARTS; i++)
+		calls = run_assigned(false);
 	if (!access("/hugepages", F_OK)) {
 		put("/proc/sys/vm/nr_hugepages", "80");
-		run_assigned(true);
+		for (i = 0; i < STARTS; i++)
+			run_assigned(true);
 		put("/proc/sys/vm/nr_hugepages", "0");
 	} else {
 		report("skip by=qemu,2M why=the_kernel_has_no_HUGETLBFS");
