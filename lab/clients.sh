@@ -41,5 +41,5 @@ programs() {
 	root=$ROOT/build/clients/$suite/root
 	[ -z "${LAB_PRINT:-}" ] || return 0
 	skip=$("$lab/userspace" $suite "${root%/root}") || return
-	say "inside: $(paste -sd, "${root%/root}/versions")"
+	inside="; inside: $(paste -sd, "${root%/root}/versions")"
 }

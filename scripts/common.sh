@@ -331,15 +331,28 @@ fetch_deb() {
 	echo "$dir/$1"_*.deb
 }
 
-# fetch_debs FOLDER SUITE ARCH PACKAGE...: the same of several and of all that they need, into
+# apt_empty FOLDER SUITE ARCH: the same, with the lists of now, for a system on which nothing is installed
+apt_empty() {
+	apt_private "$@"
+	: >"$1/status"
+	apt+=(-o "Dir::State::status=$1/status" -o Dir::Etc::preferencesparts=/dev/null -o APT::Update::Error-Mode=any)
+	"${apt[@]}" update >&2
+}
+
+# list_debs FOLDER SUITE ARCH PACKAGE...: the files that fetch_debs would fetch now: their names have the versions
+list_debs() {
+	local apt
+	apt_empty "${@:1:3}" || return 1
+	shift 3
+	"${apt[@]}" install -y --print-uris --no-install-recommends "$@" | sed "s/^'[^']*' \([^ ]*\) .*/\1/" | sort
+}
+
+# fetch_debs FOLDER SUITE ARCH PACKAGE...: downloads several, and all that they need, into
 # FOLDER/archives. A PACKAGE may be a pattern of apt's. Prints the name of one that cannot be fetched.
 fetch_debs() {
-	local dir=$1 apt name
-	apt_private "$1" "$2" "$3"
-	: >"$dir/status"
-	apt+=(-o "Dir::State::status=$dir/status" -o Dir::Etc::preferencesparts=/dev/null)
+	local apt name
 	say "fetching ${*:4} and what they need, from $2 for $3"
-	"${apt[@]}" update >&2 || { echo "$2"; return 1; }
+	apt_empty "${@:1:3}" || { echo "list of $2"; return 1; }
 	shift 3
 	"${apt[@]}" install -y --download-only --no-install-recommends "$@" >&2 && return
 	for name; do
