@@ -18,7 +18,7 @@
 #define PAGE		0x1000
 #define BAR_BYTES	0x100000
 
-static uint64_t physical(const void *address)
+uint64_t physical(const void *address)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	uint64_t entry;
@@ -29,7 +29,8 @@ static uint64_t physical(const void *address)
 	return (entry & ((1ULL << 55) - 1)) * PAGE;
 }
 
-static void enable(struct edu *edu)
+/* Without VFIO */
+void edu_enable(struct edu *edu)
 {
 	const uint16_t memory_and_master = 6;
 	char path[PATH_MAX];
@@ -63,7 +64,7 @@ void run_inner(bool (*is_edu)(const char *bdf))
 		if (entry->d_name[0] == '.' || !is_edu(entry->d_name))
 			continue;
 		snprintf(edu.bdf, sizeof(edu.bdf), "%.15s", entry->d_name);
-		enable(&edu);
+		edu_enable(&edu);
 		for (i = 0; i < DMA_BYTES; i++)
 			pages[i] = rand();
 		memset(pages + PAGE, 0, PAGE);

@@ -137,6 +137,8 @@ void qtest_edu_start(int port, uint64_t source, uint64_t destination, int comman
 bool qtest_edu_copies(int port);
 
 /* inner.c */
+uint64_t physical(const void *address);
+void edu_enable(struct edu *edu);
 void run_inner(bool (*is_edu)(const char *bdf)) __attribute__((noreturn));
 
 /* granule.c */

@@ -134,25 +134,46 @@ static void check_blocked(const char *when, struct range *gone,
 	report_dma(when, "blocked", 2 * num_edus, reached);
 }
 
-/* No device of a group that is attached to nothing may write */
+/*
+ * No device of a group that is attached to nothing may write: where it could before, and with
+ * LAB_LEFT, which is for devices that can address all of it, to memory without a translation.
+ */
 static void check_detached(struct group *group)
 {
 	struct range *range = &container->ranges[0];
 	uint8_t *to = range->memory + DESTINATION;
-	int i, tried = 0, reached = 0;
+	uint64_t targets[2] = { range->iova + DESTINATION };
+	int i, j, t, tried = 0, reached = 0;
 
 	memset(to, 0, DMA_BYTES);
+	if (getenv("LAB_LEFT"))
+		targets[1] = physical(to);
 	for (i = 0; i < group->num_edus; i++) {
 		if (!group->edus[i].can_dma)
 			continue;
-		tried++;
-		edu_write_memory(&group->edus[i], range->iova + DESTINATION);
-		edu_wait(&group->edus[i]);
+		for (t = 0; t < 2 && targets[t]; t++) {
+			tried++;
+			edu_write_memory(&group->edus[i], targets[t]);
+			edu_wait(&group->edus[i]);
+			for (j = 0; j < DMA_BYTES && !to[j]; j++)
+				;
+			reached += j < DMA_BYTES;
+			memset(to, 0, DMA_BYTES);
+		}
 	}
-	for (i = 0; i < DMA_BYTES && !to[i]; i++)
-		;
-	reached = i < DMA_BYTES ? tried : 0;
 	report_dma("detached", "blocked", tried, reached);
+}
+
+/* The same where VFIO does not hold the devices */
+static void check_left(struct group *group)
+{
+	int i;
+
+	for (i = 0; i < group->num_edus; i++)
+		edu_enable(&group->edus[i]);
+	check_detached(group);
+	for (i = 0; i < group->num_edus; i++)
+		device_release(&group->edus[i]);
 }
 
 static void list_edus(void)
@@ -238,6 +259,8 @@ static void detach(struct group *group)
 	ret = via->detach(group);
 	measure_end("detach", group, ret);
 	must_work("detach", group, ret);
+	if (getenv("LAB_LEFT"))
+		check_left(group);
 }
 
 static void detach_all(void)
