@@ -442,7 +442,7 @@ function inhabited(container,   one, n)
 function dma(   what)
 {
 	what = verdict[f["when"]] (f["when"] == "apart" ? f["container"] : "")
-	name[run, row] = who[run] ": " (f["want"] == "reach" ? what : "no " what)
+	name[run, row] = (f["when"] ~ /^(eperm|reserved)$/ ? by : who[run] ": ") (f["want"] == "reach" ? what : "no " what)
 	label[run, row] = "  " what
 	# What programs carry and say needs none
 	if (!(run in dma_engines) && f["by"] == "") {

@@ -124,7 +124,7 @@ once() {
 once_key() {
 	local trees='' read
 	[ ! -d "$TREE" ] || { tree_clean >/dev/null && trees=$(in_tree rev-parse 'HEAD^{tree}' 'base^{tree}' && tree_stamp); } || return
-	read=(scripts configs lab lava bench .ci Makefile SHARED '*/BASE' ${trees:+"$BASE"})
+	read=(scripts configs lab lava bench .ci Makefile SHARED docs/errors.md '*/BASE' ${trees:+"$BASE"})
 	cd "$ROOT" || return
 	mapfile -t read < <(comm -23 <(git ls-files -co --exclude-standard -- "${read[@]}" | sort -u) <(git ls-files -d | sort))
 	[ "${#read[@]}" -gt 0 ] && digest "${read[@]}" -- "$BASE $PATH $trees $*"
