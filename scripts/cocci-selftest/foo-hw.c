@@ -11,7 +11,7 @@ int foo_reset(struct foo *foo)
 int foo_enable(struct foo *foo, struct foo_domain *fd)
 {
 	if (foo->stuck)
-		return -EIO; /* bad: errno */
+		return -EFAULT; /* bad: errno */
 	return foo->impl->init(foo);
 }
 
