@@ -150,7 +150,7 @@ tree_disposable() {
 	lost=$(in_tree worktree list --porcelain | sed -n 's/^worktree //p' | grep -vxF -f <(printf '%s\n' "${ours[@]}")) || true
 	[ -z "$lost" ] || { echo "$(head -n1 <<<"$lost") is a working tree of it"; return 1; }
 	# What git ignores can be somebody's all the same.
-	lost=$(in_tree ls-files --others -- ':!.build-*' ':!*.pyc' | head -n1)
+	lost=$(in_tree ls-files --others -- ':!.build-*' ':!.kunit' ':!*.pyc' | head -n1)
 	[ -z "$lost" ] || { echo "it holds $lost"; return 1; }
 }
 
