@@ -8,7 +8,7 @@ MACHINE ?= two-virtio-iommu
 
 # Verbs build in the same folders; where two run in two terminals, one waits.
 .NOTPARALLEL:
-.PHONY: help setup tree carry export demo check kunit in-tree lab audit mutate coverage lint cocci analyse bisect mbox docs deb lava selftest kselftest stress bench results clean
+.PHONY: help setup tree carry export demo check kunit in-tree lab audit mutate coverage lint cocci analyse bisect mbox docs deb lava selftest kselftest iommufd stress bench results clean
 help:	## this list
 	@sed -nE 's/^([a-z-]+):.*##/  make \1 -/p' Makefile
 
@@ -48,6 +48,10 @@ in-tree:	## the tests as a maintainer runs them, with no file of ours, and where
 kselftest:	## run the kselftests over the scriptable IOMMU, under the kernel's checkers [ARCH= VARIANT=]
 	@ARCH=$(or $(ARCH),x86_64) scripts/setup kernel
 	@scripts/kselftest patched $(VARIANT)
+
+iommufd:	## iommufd's own kselftests, on the unpatched and on the patched kernel: BASE=linux-7.3.y
+	@ARCH=arm64 scripts/setup kernel
+	@scripts/iommufd
 
 stress:	## all kselftests under KASAN and KCSAN, 130,000 random operations, and the base compared
 	@ARCH="x86_64 arm64" scripts/setup kernel

@@ -11,8 +11,12 @@ instances=1
 
 machine() {
 	qemu=(qemu-system-x86_64 -M q35 -cpu max -device "$iommu")
-	edu pcie.0 1
-	edu pcie.0 2
+	devices || return
 	# VFIO wants interrupts remapped, or to be told that it does not matter
 	cmdline+=" vfio_iommu_type1.allow_unsafe_interrupts=1 iommufd.allow_unsafe_interrupts=1${parameter:+ $parameter}"
+}
+
+devices() {
+	edu pcie.0 1
+	edu pcie.0 2
 }
