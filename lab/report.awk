@@ -132,7 +132,7 @@ function joins(letter, D,   fits, k, one, refusal)
 
 function iommufd()
 {
-	return f["by"] == "iommufd"
+	return f["by"] == "iommufd" || f["by"] == "compat"
 }
 
 function by_word()

@@ -228,6 +228,8 @@ int main(void)
 		run_scenario(&type1, groups, count, instances);
 		if (strstr(interfaces, "iommufd"))
 			run_scenario(&iommufd, groups, count, instances);
+		if (strstr(interfaces, "compat"))
+			run_scenario(&compat, groups, count, instances);
 	}
 	report("done");
 	finish();

@@ -157,22 +157,6 @@ static int iommufd_detach(struct group *group)
 	return ret;
 }
 
-static void setup(struct group *group)
-{
-	int i;
-
-	for (i = 0; i < group->num_edus; i++)
-		device_setup(&group->edus[i]);
-}
-
-static void release(struct group *group)
-{
-	int i;
-
-	for (i = 0; i < group->num_edus; i++)
-		device_release(&group->edus[i]);
-}
-
 static struct { uint64_t start, last; } allowed[64];
 
 /* How many windows for DMA the IOAS has, between what its devices have reserved */
@@ -228,8 +212,8 @@ const struct interface iommufd = {
 	.close_container = ioas_destroy,
 	.attach = iommufd_attach,
 	.detach = iommufd_detach,
-	.open_devices = setup,
-	.close_devices = release,
+	.open_devices = devices_setup,
+	.close_devices = devices_release,
 	.first_iova = first_iova,
 	.map = map,
 	.unmap = unmap,

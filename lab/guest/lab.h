@@ -89,9 +89,11 @@ struct interface {
 	void (*unmap)(int container, struct range *range);
 };
 
-/* vfio.c: type 1 */
+/* vfio.c: type 1, and the same through iommufd */
 #define RANGE_BYTES	0x10000
-extern const struct interface type1;
+extern const struct interface type1, compat;
+void devices_setup(struct group *group);
+void devices_release(struct group *group);
 void device_setup(struct edu *edu);
 void device_release(struct edu *edu);
 void range_alloc(struct range *range);

@@ -35,7 +35,7 @@ static struct edu *edus[MAX_GROUPS * MAX_EDUS];	/* in the container */
 static int num_edus;
 static int step;
 static const struct interface *via;
-static const char *by;			/* says so in each line, but for type 1 */
+static char by[16];			/* says so in each line, but for type 1 */
 
 static void fill(uint8_t *memory)
 {
@@ -530,7 +530,9 @@ void run_scenario(const struct interface *interface, struct group *groups, int c
 		die("this takes two groups behind one IOMMU");
 
 	via = interface;
-	by = via == &iommufd ? " by=iommufd" : "";
+	by[0] = '\0';
+	if (via != &type1)
+		snprintf(by, sizeof(by), " by=%s", via->name);
 	use_container(&containers[0]);
 	if (other)
 		several_instances(groups, count, mate, other);

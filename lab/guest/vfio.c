@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The VFIO uAPI as a VMM uses it: one container of type1v2, groups that come
- * and go. Only attaching and detaching a group may fail: it is what is
- * measured. Everything else that fails means a broken lab.
+ * and go; and the same with iommufd as the container. Only attaching and detaching
+ * a group may fail: it is what is measured. Everything else that fails means a
+ * broken lab.
  */
 #include "lab.h"
 
@@ -18,13 +19,23 @@
 
 #define BAR_BYTES	0x100000
 
-static int vfio_open_container(void)
+static int open_path(const char *path)
 {
-	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	int container = open(path, O_RDWR | O_CLOEXEC);
 
 	if (container < 0)
-		die("/dev/vfio/vfio: %s", strerror(errno));
+		die("%s: %s", path, strerror(errno));
 	return container;
+}
+
+static int vfio_open_container(void)
+{
+	return open_path("/dev/vfio/vfio");
+}
+
+static int compat_open_container(void)
+{
+	return open_path("/dev/iommu");
 }
 
 static void vfio_close_container(int container)
@@ -58,6 +69,23 @@ static int vfio_attach(int container, struct group *group, bool first)
 	return 0;
 }
 
+/*
+ * iommufd takes the place of the container, and each device is attached when it is
+ * opened. Returns 0 or a negative errno.
+ */
+static int compat_attach(int container, struct group *group, bool first)
+{
+	struct edu *edu;
+	int ret = vfio_attach(container, group, first);
+
+	for (edu = group->edus; !ret && edu < group->edus + group->num_edus; edu++) {
+		edu->fd = ioctl(group->fd, VFIO_GROUP_GET_DEVICE_FD, edu->bdf);
+		if (edu->fd < 0)
+			ret = -errno;
+	}
+	return ret;
+}
+
 /* Returns 0 or a negative errno. A group that is open keeps others from its devices */
 static int vfio_detach(struct group *group)
 {
@@ -66,6 +94,17 @@ static int vfio_detach(struct group *group)
 	close(group->fd);
 	group->fd = 0;
 	return ret;
+}
+
+static int compat_detach(struct group *group)
+{
+	int i;
+
+	for (i = 0; i < group->num_edus; i++) {
+		close(group->edus[i].fd);
+		group->edus[i].fd = 0;
+	}
+	return vfio_detach(group);
 }
 
 /* Lets an open device do DMA, and finds its registers */
@@ -98,6 +137,22 @@ void device_release(struct edu *edu)
 {
 	if (edu->can_dma)
 		munmap((void *)edu->bar, BAR_BYTES);
+}
+
+void devices_setup(struct group *group)
+{
+	int i;
+
+	for (i = 0; i < group->num_edus; i++)
+		device_setup(&group->edus[i]);
+}
+
+void devices_release(struct group *group)
+{
+	int i;
+
+	for (i = 0; i < group->num_edus; i++)
+		device_release(&group->edus[i]);
 }
 
 static void vfio_open_devices(struct group *group)
@@ -187,6 +242,19 @@ const struct interface type1 = {
 	.detach = vfio_detach,
 	.open_devices = vfio_open_devices,
 	.close_devices = vfio_close_devices,
+	.first_iova = vfio_first_iova,
+	.map = vfio_map,
+	.unmap = vfio_unmap,
+};
+
+const struct interface compat = {
+	.name = "compat",
+	.open_container = compat_open_container,
+	.close_container = vfio_close_container,
+	.attach = compat_attach,
+	.detach = compat_detach,
+	.open_devices = devices_setup,
+	.close_devices = devices_release,
 	.first_iova = vfio_first_iova,
 	.map = vfio_map,
 	.unmap = vfio_unmap,
