@@ -91,7 +91,8 @@ int klog_end(void)
 		if (strstr(record, ": enabling device (") || strstr(record, "No interrupt remapping support") ||
 		    strstr(record, ": MSI interrupts are not secure") || strstr(record, ": resetting") ||
 		    strstr(record, ": reset done") || strstr(record, ";random: crng init done") ||
-		    strstr(record, ";hrtimer: interrupt took ") || strstr(record, ": unlocked secondary bus reset via: "))
+		    strstr(record, ";hrtimer: interrupt took ") || strstr(record, ";clocksource: ") ||
+		    strstr(record, ": unlocked secondary bus reset via: "))
 			continue;
 		/* the facility of the kernel's own lines is 0 */
 		if (sscanf(record, "%u", &prio) == 1 && prio < LEVEL_DEBUG)
