@@ -31,7 +31,7 @@ BEGIN {
 
 	judged = ARGC > 2 ? 2 : 1
 	splat = "WARNING:|BUG:|Oops|INFO: (possible|suspicious|task|rcu)" \
-		"|Unable to handle|Kernel panic|Call trace"
+		"|Unable to handle|Kernel panic|Call [Tt]race:|general protection|UBSAN:|printk messages dropped"
 }
 
 {
@@ -428,6 +428,7 @@ function granule()
 	if (f["device"] == "all") {
 		name[run, row] = label[run, row] = "that an IOMMU is of no use is told once"
 		expect("lines", f["lines"], model == "linux-7.3" ? f["iommus"] : f["devices"])
+		expect("devices", f["devices"] > 0 ? "some" : "none", "some")
 		expect("IOMMUs with a driver", f["bound"], model == "linux-7.3" && !unpatched() ? 0 : f["iommus"])
 		return
 	}
@@ -435,6 +436,19 @@ function granule()
 	expect("lines", f["lines"], model == "linux-7.3" && f["lines"] < 1 ? f["lines"] : 1)
 	expect("an IOMMU group", f["groups"], 0)
 	expect("a driver for user space", f["vfio"], 0)
+}
+
+# A row that was never printed is no success: there are rows, and what the unpatched kernel came to
+# this one came to as well
+function rows_end(   i, left)
+{
+	for (i = 1; i <= rows[judged]; i++)
+		left[name[judged, i]]++
+	for (i = 1; judged == 2 && i <= rows[1]; i++)
+		if (left[name[1, i]]-- < 1)
+			lost = lost "#   nothing of this: " name[1, i] "\n"
+	if (!rows[judged])
+		lost = lost "#   nothing was measured\n"
 }
 
 # How many domains VFIO should have: one per container and IOMMU instance with
@@ -514,6 +528,7 @@ END {
 	killed_end()
 	if (judged in selftests)
 		selftests_end()
+	rows_end()
 	print "KTAP version 1"
 	printf "# %s\n", machine
 	for (run = 1; run <= judged; run++)
@@ -523,9 +538,9 @@ END {
 	printf "1..%d\n", judged + 2 + rows[judged] + (judged == 2 && model != "" ? rows[1] : 0)
 
 	for (run = 1; run <= judged; run++)
-		test(run in done, (run == judged ? "patched" : "unpatched") \
+		test(run in done && (run < judged || lost == ""), (run == judged ? "patched" : "unpatched") \
 			" kernel runs to the end",
-		     run in broken ? "#   " broken[run] "\n" : \
+		     run in broken ? "#   " broken[run] "\n" : run in done ? lost : \
 			"#   the console ends early\n")
 	test(tracepoint[judged] == "yes", "failed attaches have a tracepoint",
 	     "#   this kernel has none: it is not patched\n")

@@ -451,7 +451,7 @@ static void run_kernel(void)
 	if (access("/inner/Image", R_OK))
 		die("there is no /inner/Image");
 
-	by = over_iommufd ? "kernel,iommufd" : "kernel in qemu";
+	by = over_iommufd ? "kernel,iommufd" : "kernel";
 	argc += add_iommufd(&argv[argc]);
 	for (i = 0; i < num_all; i++) {
 		snprintf(devices[i], sizeof(devices[i]), "vfio-pci,host=%s,rombar=0%s", all[i]->edus[0].bdf, device_words());

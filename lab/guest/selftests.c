@@ -36,7 +36,7 @@ static void run(const char *name, const char *bdf)
 	/* Tests that a program does not come to have no line, and kselftest says what 4 means */
 	status = program_end(&program, 0);
 	report("# %s ends with %d", name, status);
-	report("selftest program=%s test=exit result=%s", name, !status ? "ok" : status == 4 ? "skip" : "not_ok");
+	report("selftest program=%s test=exit result=%s", name, !status ? "ok" : status == 4 ? "skip" : status < 0 ? "killed" : "not_ok");
 }
 
 void run_selftests(struct group *groups, int count)

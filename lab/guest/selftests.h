@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What lab/selftests includes in front of each file of the VFIO selftests. Those that are not
- * written for each way to attach a device use iommufd, which 6.1 has not: there they use type 1.
+ * written for each way to attach a device use iommufd, which 6.1 lacks: there they use type 1.
  */
 extern const char *default_iommu_mode;
 extern int access(const char *path, int mode);
