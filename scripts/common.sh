@@ -63,13 +63,29 @@ topics() { in_tree for-each-ref --format='%(refname:short)' 'refs/heads/[0-9]*-*
 # One hash for all patches of the queue, names and contents.
 queue_stamp() { (cd "$QUEUE" && shopt -s nullglob && sha256sum /dev/null [0-9]*-*/*.patch) | sha256sum | cut -d' ' -f1; }
 
+# One hash for the code that it makes: its files as the last patch leaves them, without what a kernel and its
+# tests are not built from. Another message, another order or a page changes no result of theirs.
+code_stamp() {
+	(cd "$QUEUE" && shopt -s nullglob && awk '
+		FNR == 1 { patch = 0 }
+		/^---$/ { patch = 1 }
+		patch && /^diff --git / { file = substr($4, 3) }
+		patch && /^index / { sub(/.*\.\./, "", $2); blob[file] = $2 }
+		END { for (file in blob) if (file !~ /^(Documentation|scripts)\/|^MAINTAINERS$/) print file, blob[file] }
+	' /dev/null [0-9]*-*/*.patch) | LC_ALL=C sort | sha256sum | cut -d' ' -f1
+}
+
 # record VERB LINE [DETAILS]: what a full run of a verb came to, for make results: date,
-# state of the queue, revision, LINE; and Markdown that is shown below.
+# state of the queue, or of its code where a verb looks at no more, revision, LINE; and Markdown that is shown below.
 record() {
-	local revision
+	local revision stamp
+	case $1 in
+	check | audit | bisect* | docs) stamp=$(queue_stamp) ;;
+	*) stamp=$(code_stamp) ;;
+	esac
 	revision=$(git -C "$ROOT" describe --always --exclude='*' --dirty=+ 2>/dev/null || echo -)
 	mkdir -p "$BUILD/results"
-	printf '%s %s %s %s\n%s\n' "$(date -u +'%F %H:%M')" "$(queue_stamp)" "$revision" "$2" "${3:-}" >"$BUILD/results/.$1.$$"
+	printf '%s %s %s %s\n%s\n' "$(date -u +'%F %H:%M')" "$stamp" "$revision" "$2" "${3:-}" >"$BUILD/results/.$1.$$"
 	mv "$BUILD/results/.$1.$$" "$BUILD/results/$1"
 }
 
