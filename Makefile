@@ -53,7 +53,7 @@ iommufd:	## iommufd's own kselftests, on the unpatched and on the patched kernel
 	@ARCH=arm64 scripts/setup kernel
 	@scripts/iommufd
 
-stress:	## all kselftests under KASAN and KCSAN, 130,000 random operations, and the base compared
+stress:	## all kselftests under KASAN and KCSAN, 150,000 random operations, and the base compared
 	@ARCH="x86_64 arm64" scripts/setup kernel
 	@scripts/stress
 
