@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define IOMMU_DESTROY			_IO(VFIO_TYPE, 0x80)
@@ -120,6 +121,23 @@ int iommufd_change(struct group *group, uint32_t pt)
 			return -errno;
 	}
 	return 0;
+}
+
+/* Moves the group with an argument that nothing can be written to. Returns 0 or a negative errno */
+int iommufd_change_unwritten(struct group *group, uint32_t pt)
+{
+	struct { uint32_t argsz, flags, pt_id; } *attach;
+	int ret;
+
+	attach = mmap(NULL, sizeof(*attach), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (attach == MAP_FAILED)
+		die("out of memory");
+	attach->argsz = sizeof(*attach);
+	attach->pt_id = pt;
+	mprotect(attach, sizeof(*attach), PROT_READ);
+	ret = ioctl(group->edus[0].fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, attach) ? -errno : 0;
+	munmap(attach, sizeof(*attach));
+	return ret;
 }
 
 /* Returns 0 or a negative errno */

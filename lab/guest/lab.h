@@ -101,6 +101,7 @@ void range_alloc(struct range *range);
 /* iommufd.c */
 extern const struct interface iommufd;
 int iommufd_change(struct group *group, uint32_t pt);
+int iommufd_change_unwritten(struct group *group, uint32_t pt);
 int iommufd_leave(struct group *group);
 uint32_t iommufd_hwpt_alloc(struct group *group, int ioas);
 void iommufd_destroy(uint32_t id);

@@ -5,6 +5,7 @@
  */
 #include "lab.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -474,6 +475,13 @@ static void replaces(struct group *first, struct group *mate, struct group *othe
 	must_work("replace", first, replace(first, own, first));
 	check_reaches("moved");
 	replace_refused(first, others, other);
+
+	/* a move whose answer cannot be written; then back, from wherever that led */
+	ret = iommufd_change_unwritten(first, container->fd);
+	if (ret != -EFAULT)
+		die("replace with an argument in read-only memory: %d", ret);
+	check_reaches("unwritten");
+	must_work("replace", first, iommufd_change(first, own));
 
 	/* the other one's domain comes first, and that of the mate fits */
 	move(other, &containers[1], &containers[0]);
