@@ -59,9 +59,12 @@ hold() {
 
 # Topic branches of the tree, bottom first: the order of the queue's folders.
 topics() { in_tree for-each-ref --format='%(refname:short)' 'refs/heads/[0-9]*-*'; }
+topic_refs() { in_tree for-each-ref --format='%(refname) %(objectname)' 'refs/heads/[0-9]*-*'; }
+last_topic() { topics | tail -n1 | grep . || echo base; }
 
-# One hash for all patches of the queue, names and contents.
-queue_stamp() { (cd "$QUEUE" && shopt -s nullglob && sha256sum /dev/null [0-9]*-*/*.patch) | sha256sum | cut -d' ' -f1; }
+# A hash and a name for each patch of a folder with topics; and one hash for those of the queue.
+queue_patches() { (cd "$1" && shopt -s nullglob && sha256sum /dev/null [0-9]*-*/*.patch); }
+queue_stamp() { queue_patches "$QUEUE" | sha256sum | cut -d' ' -f1; }
 
 # One hash for the code that it makes: its files as the last patch leaves them, without what a kernel and its
 # tests are not built from. Another message, another order or a page changes no result of theirs.
@@ -150,13 +153,13 @@ once_key() {
 kernel_files() { find "$1"/{vmlinux,linux} "$1"/arch/*/boot/*Image -maxdepth 0 -type f 2>/dev/null || true; }
 
 # One hash for where HEAD and the topic branches of the tree are.
-tree_stamp() { in_tree for-each-ref --format='%(refname) %(objectname)' 'refs/heads/[0-9]*-*' | sha256sum | cut -d' ' -f1; }
+tree_stamp() { topic_refs | sha256sum | cut -d' ' -f1; }
 
 # Would nothing be lost if the tree were removed? Says what.
 tree_disposable() {
 	local last lost dir ours=("$TREE")
 	tree_untouched || return 1
-	last=$(topics | tail -n1 | grep . || echo base)
+	last=$(last_topic)
 	lost=$(in_tree for-each-ref --format='%(refname)' --no-merged "$last" refs/heads refs/tags refs/stash refs/queue) ||
 		{ echo "git cannot tell what its branches hold"; return 1; }
 	lost=${lost//refs\/heads\//}
@@ -174,7 +177,7 @@ tree_disposable() {
 tree_untouched() {
 	[ "$(in_tree config queue.branches)" = "$(tree_stamp)" ] ||
 		{ echo "its topic branches hold commits that were not exported"; return 1; }
-	in_tree merge-base --is-ancestor HEAD "$(topics | tail -n1 | grep . || echo base)" ||
+	in_tree merge-base --is-ancestor HEAD "$(last_topic)" ||
 		{ echo "HEAD holds commits that are in no topic"; return 1; }
 	tree_clean
 }
@@ -250,8 +253,14 @@ same_patch() {
 # Records that tree and queue say the same.
 mark_synced() {
 	in_tree config queue.branches "$(tree_stamp)"
+	rm -f "$APPLYING"
 	in_tree config queue.stamp "$(queue_stamp)"
 }
+
+# While the queue is applied, the topic branches are here that were there before, or that this makes. Was that
+# killed, and did nobody make or move a branch since?
+APPLYING=$TREE/.git/queue-applying
+half_applied() { [ -e "$APPLYING" ] && [ "$(topic_refs | grep -cvxF -f "$APPLYING")" = 0 ]; }
 
 # The branch stack as lines "topic first-parent": what each topic stands on.
 stack() {
