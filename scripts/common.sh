@@ -257,6 +257,9 @@ mark_synced() {
 	in_tree config queue.stamp "$(queue_stamp)"
 }
 
+# While queue and tree differ because of us, the patches of the queue that may be overwritten or deleted.
+NOTED=$TREE/.git/queue-patches
+
 # While the queue is applied, the topic branches are here that were there before, or that this makes. Was that
 # killed, and did nobody make or move a branch since?
 APPLYING=$TREE/.git/queue-applying
