@@ -61,6 +61,8 @@ hold() {
 topics() { in_tree for-each-ref --format='%(refname:short)' 'refs/heads/[0-9]*-*'; }
 topic_refs() { in_tree for-each-ref --format='%(refname) %(objectname)' 'refs/heads/[0-9]*-*'; }
 last_topic() { topics | tail -n1 | grep . || echo base; }
+# Is the whole queue checked out, and not an earlier topic that somebody works on?
+at_last() { [ "$(in_tree rev-parse HEAD)" = "$(in_tree rev-parse "$(last_topic)")" ]; }
 
 # A hash and a name for each patch of a folder with topics; and one hash for those of the queue.
 queue_patches() { (cd "$1" && shopt -s nullglob && sha256sum /dev/null [0-9]*-*/*.patch); }
@@ -82,6 +84,10 @@ code_stamp() {
 # state of the queue, or of its code where a verb looks at no more, revision, LINE; and Markdown that is shown below.
 record() {
 	local revision stamp
+	[ ! -d "$TREE" ] || at_last || {
+		say "$1 is not recorded: $TREE has $(last_topic) not checked out, and the result is not that of the queue"
+		return 0
+	}
 	case $1 in
 	check | audit | bisect* | docs) stamp=$(queue_stamp) ;;
 	*) stamp=$(code_stamp) ;;
