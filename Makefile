@@ -114,5 +114,5 @@ lava:	## build/BASE/lava: LAVA jobs for the lab machines and for a board [ARTIFA
 	@scripts/setup lava $(if $(RUN),lava-run)
 	@RUN="$(RUN)" scripts/lava
 
-clean:	## remove build/, unless a tree there holds work that was not exported
+clean:	## remove build/, unless it holds work that was not exported, or results that are not in RESULTS.md
 	@scripts/clean
