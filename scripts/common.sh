@@ -259,8 +259,8 @@ same_patch() {
 # Records that tree and queue say the same.
 mark_synced() {
 	in_tree config queue.branches "$(tree_stamp)"
-	rm -f "$APPLYING"
 	in_tree config queue.stamp "$(queue_stamp)"
+	rm -f "$APPLYING"
 }
 
 # While queue and tree differ because of us, the patches of the queue that may be overwritten or deleted.
