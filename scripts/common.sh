@@ -6,6 +6,8 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export BASE=${BASE:-linux-6.1.y}
+# As the shell completes it
+BASE=${BASE%/}
 QUEUE=$ROOT/$BASE
 # All that is generated for a queue is here, its kernel tree and the working trees beside that included.
 BUILD=$ROOT/build/$BASE
