@@ -31,7 +31,7 @@ die() { echo "error: $*" >&2; exit 1; }
 
 [ -f "$QUEUE/BASE" ] || die "there is no queue '$BASE'; BASE= one of:" \
 	"$(cd "$ROOT" && for f in */BASE; do echo "${f%/BASE}"; done | xargs)"
-ARCHITECTURES='' INTERFACES=type1 MODEL=''
+ARCHITECTURES='' INTERFACES=type1 MODEL='' PREFIX=${BASE#linux-}
 # shellcheck source=/dev/null
 . "$QUEUE/BASE"
 [ ! -e "$BUILD/.git" ] || die "$BUILD is a kernel tree, which older scripts made; trees are in build/QUEUE/linux now:" \
