@@ -82,14 +82,25 @@ code_stamp() {
 	' /dev/null [0-9]*-*/*.patch) | LC_ALL=C sort | sha256sum | cut -d' ' -f1
 }
 
+# tree_code: one hash for the code that is checked out in the tree, without the same; nothing, where not all of it is committed.
+# A log that scripts/rules and scripts/audit count has that of its kernel beside it (LOG.code): work that is exported later is the same code.
+tree_code() {
+	! tree_clean >/dev/null || in_tree ls-tree -r HEAD | grep -vE $'\t(Documentation/|scripts/|MAINTAINERS$)' | sha256sum | cut -d' ' -f1
+}
+
+# Is what is checked out in the tree what the queue says? Says why not.
+tree_is_queue() {
+	tree_untouched || return 1
+	at_last || { echo "its HEAD is not the last topic"; return 1; }
+	[ "$(in_tree config queue.stamp)" = "$(queue_stamp)" ] || { echo "the queue is another now"; return 1; }
+}
+
 # record VERB LINE [DETAILS]: what a full run of a verb came to, for make results: date,
 # state of the queue, or of its code where a verb looks at no more, revision, LINE; and Markdown that is shown below.
+# What ran on other code than the queue's is not recorded.
 record() {
-	local revision stamp
-	[ ! -d "$TREE" ] || at_last || {
-		say "$1 is not recorded: $TREE has $(last_topic) not checked out, and the result is not that of the queue"
-		return 0
-	}
+	local revision stamp why
+	why=$(tree_is_queue) || { say "$1 is not recorded: $TREE is not what the queue is: $why; 'make export' or 'make tree', and run it again"; return 0; }
 	case $1 in
 	check | audit | bisect* | docs) stamp=$(queue_stamp) ;;
 	*) stamp=$(code_stamp) ;;
