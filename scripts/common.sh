@@ -291,6 +291,17 @@ stack() {
 }
 
 # What the queue is built and tested for: what its BASE says, by default all that configs/ has.
+# The lab's machines [of an architecture] whose driver the queue's kernel has, but for those that take long
+# shellcheck disable=SC2120 # the argument
+machines() {
+	local file lab=$ROOT/lab long=false
+	for file in "$lab"/machines/*; do
+		# shellcheck disable=SC1090,SC2154 # what machines set
+		(. "$file" && ! $long && [ "${1:-$arch}" = "$arch" ] && grep -q "^$name " "$QUEUE/functions") &&
+			echo "${file##*/}"
+	done
+}
+
 architectures() { if [ -n "$ARCHITECTURES" ]; then echo "$ARCHITECTURES"; else (cd "$ROOT/configs" && echo *.config | sed 's/\.config//g'); fi; }
 
 cross_compile() {

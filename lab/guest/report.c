@@ -49,6 +49,8 @@ void finish(void)
 	report("# end");
 	report("# powering off");
 	sleep(1);
+	/* LAB_GCOV of lab/run: prints what was counted, and powers off */
+	execl("/gcov", "gcov", NULL);
 	reboot(RB_POWER_OFF);
 	_exit(1);
 }
