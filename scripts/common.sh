@@ -290,7 +290,6 @@ stack() {
 	for topic in $(topics); do echo "$topic $prev"; prev=$topic; done
 }
 
-# What the queue is built and tested for: what its BASE says, by default all that configs/ has.
 # The lab's machines [of an architecture] whose driver the queue's kernel has, but for those that take long
 # shellcheck disable=SC2120 # the argument
 machines() {
@@ -302,6 +301,7 @@ machines() {
 	done
 }
 
+# What the queue is built and tested for: what its BASE says, by default all that configs/ has.
 architectures() { if [ -n "$ARCHITECTURES" ]; then echo "$ARCHITECTURES"; else (cd "$ROOT/configs" && echo *.config | sed 's/\.config//g'); fi; }
 
 cross_compile() {
