@@ -93,7 +93,7 @@ int klog_end(void)
 		if (strstr(record, ": enabling device (") || strstr(record, "No interrupt remapping support") ||
 		    strstr(record, ": MSI interrupts are not secure") || strstr(record, ": resetting") ||
 		    strstr(record, ": reset done") || strstr(record, ";random: crng init done") ||
-		    strstr(record, ";hrtimer: interrupt took ") || strstr(record, ";clocksource: ") ||
+		    strstr(record, ";hrtimer: interrupt took ") || strstr(record, ";clocksource: ") || strstr(record, ";tsc: ") ||
 		    strstr(record, ": unlocked secondary bus reset via: "))
 			continue;
 		/* the facility of the kernel's own lines is 0 */
