@@ -437,7 +437,7 @@ kmake() {
 	local tree=$1 arch=$2 cross flags=()
 	shift 2
 	cross=$(cross_compile "$arch")
-	# QEMU 10 misses the end of a single step that is a branch, with which gcc 14 lets functions begin that the lab probes
+	# The lab probes functions. gcc 14 lets some begin with a branch, whose single step QEMU 10 does not end.
 	[ "$arch" != s390 ] || flags=(KCFLAGS=-fno-shrink-wrap)
 	# shellcheck disable=SC2086
 	CCACHE_BASEDIR=$tree make -C "$tree" -j"$(nproc)" ARCH="$arch" O="${KFOLDER:-.build-$arch}" \
@@ -469,7 +469,7 @@ kunit() {
 	shift 2
 	[ "$arch" = um ] || on=--qemu_config=$(machine "$arch")
 	without_kvm "$arch"
-	# It sets the terminal, where there need be none; stty says so in the middle of a line of its.
+	# It sets the terminal, where there need be none. The complaint of stty could land within a line of its output.
 	(cd "$out/.." && PATH=$BUILD/.tcg:$PATH tools/testing/kunit/kunit.py exec --build_dir="$(basename "$out")" \
 		"$on" --timeout=600 "$@") </dev/null 2> >(grep -v '^stty:')
 }
