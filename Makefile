@@ -2,7 +2,7 @@
 #
 # The front door: one verb per program. Variables: BASE= the queue, SRC= a kernel
 # of your own, ARCH=, TOOL=, DRIVER= a KUnit glob, MUTANT= a glob, MACHINE= a lab machine,
-# TOPIC=, SIGNOFF=1, FROM='Name <mail>', REVISION=2, PREVIOUS= mbox or range, IN_REPLY_TO=, FLAVOUR= of Debian's kernel or CONFIG= a file.
+# TOPIC=, SIGNOFF=1, FROM='Name <mail>', REVISION=2, PREVIOUS= mbox or range, IN_REPLY_TO=, MINUTES=, FLAVOUR= of Debian's kernel or CONFIG= a file.
 
 MACHINE ?= two-virtio-iommu
 
@@ -30,7 +30,7 @@ demo:	## two devices behind two IOMMUs in one container, unpatched and patched
 	@ARCH=arm64 scripts/setup kernel
 	@lab/run --compare two-virtio-iommu
 
-check:	## everything that must hold, for all queues or one [BASE=; FRESH=1: also steps that passed on the same input]
+check:	## everything that must hold, for all queues or one [BASE=; FRESH=1: also steps that passed on the same input; MINUTES=: begin no step later]
 	@scripts/check
 
 selftest:	## what the scripts promise about a user's work, on a made-up kernel (minutes)
