@@ -356,7 +356,9 @@ options() {
 	else
 		more[0]=configs/$BASE/$1.config
 	fi
-	(cd "$TREE" && cat /dev/null "${own[@]}") && (cd "$ROOT" && cat "${more[@]}")
+	# What a later file takes back is not asked for
+	{ (cd "$TREE" && cat /dev/null "${own[@]}") && (cd "$ROOT" && cat "${more[@]}"); } |
+		tac | awk '/^# CONFIG_.* is not set$/ { off[$2] } { split($0, o, "=") } !(o[1] in off)' | tac
 }
 
 # apt_private FOLDER SUITE [ARCH]: sets apt to an apt-get that knows nothing but Debian's SUITE, from
