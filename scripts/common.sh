@@ -304,6 +304,13 @@ machines() {
 # What the queue is built and tested for: what its BASE says, by default all that configs/ has.
 architectures() { if [ -n "$ARCHITECTURES" ]; then echo "$ARCHITECTURES"; else (cd "$ROOT/configs" && echo *.config | sed 's/\.config//g'); fi; }
 
+# The kselftests of the scriptable IOMMU are not in every queue.
+need_kselftests() {
+	"$ROOT/scripts/tree"
+	[ -e "$TREE/tools/testing/selftests/iommu/vfio_attach.c" ] || die "$BASE has no kselftests of a scriptable IOMMU." \
+		"Those of iommufd: 'make iommufd BASE=linux-7.3.y', and 'ARCH=um BASE=linux-7.3.y scripts/kselftest -- ./iommu/iommufd_attach'"
+}
+
 cross_compile() {
 	case $1 in
 	arm64) echo aarch64-linux-gnu- ;;
@@ -311,7 +318,7 @@ cross_compile() {
 	s390) echo s390x-linux-gnu- ;;
 	powerpc) echo powerpc-linux-gnu- ;;
 	x86_64 | um) ;;
-	*) die "no configs/$1.config; known: $(architectures)" ;;
+	*) die "no architecture '$1'; known: $(cd "$ROOT/configs" && echo *.config | sed 's/\.config//g') um; by default: $(architectures | xargs)" ;;
 	esac
 }
 
