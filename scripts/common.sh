@@ -229,7 +229,8 @@ worktree() {
 	rm -f "$(git -C "$dir" rev-parse --path-format=absolute --git-path index.lock)"
 	git -C "$dir" am --abort 2>/dev/null || true
 	git -C "$dir" checkout -q -f --detach "$at"
-	git -C "$dir" clean -q -f -d
+	# But not what another verb's spatch has there meanwhile: NAME_DAY_MONTH_YEAR:HOUR:MINUTE:SECOND_PID
+	git -C "$dir" clean -q -f -d -e '*:[0-9][0-9]:[0-9][0-9]_*'
 	echo "$dir"
 }
 
