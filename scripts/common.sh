@@ -102,7 +102,7 @@ record() {
 	local revision stamp why
 	why=$(tree_is_queue) || { say "$1 is not recorded: $TREE is not what the queue is: $why; 'make export' or 'make tree', and run it again"; return 0; }
 	case $1 in
-	check | audit | bisect* | docs) stamp=$(queue_stamp) ;;
+	check | audit | bisect* | docs | mbox) stamp=$(queue_stamp) ;;
 	*) stamp=$(code_stamp) ;;
 	esac
 	revision=$(git -C "$ROOT" describe --always --exclude='*' --dirty=+ 2>/dev/null || echo -)
