@@ -26,6 +26,7 @@ BEGIN {
 	verdict["running"] = "DMA goes on meanwhile"
 	verdict["moved"] = "DMA reaches memory at once"
 	verdict["detached"] = "DMA reaches memory"
+	verdict["elsewhere"] = "DMA reaches what only the other IOAS maps"
 	verdict["unwritten"] = "a move that fails with -EFAULT changes nothing"
 	verdict["windows"] = "what the IOMMU keeps stays reserved"
 	verdict["reserved"] = "says that the IOMMU keeps an address"

@@ -399,12 +399,17 @@ static int replace(struct group *group, uint32_t pt, struct group *of)
 	return ret;
 }
 
-/* Devices are about to read and write when a hwpt is offered that must refuse */
+/*
+ * Devices are about to read and write when a hwpt is offered that must refuse, as
+ * those of another instance do, where there is one
+ */
 static void replace_refused(struct group *group, uint32_t hwpt, struct group *of)
 {
 	struct range *range = &container->ranges[0];
 	int windows = iommufd_windows(container->fd);
 
+	if (!of)
+		return;
 	fill(range->memory + SOURCE);
 	memset(range->memory + DESTINATION, 0, num_edus * DMA_BYTES);
 	all_start(edu_read_memory, range->iova + SOURCE, 0);
@@ -448,26 +453,56 @@ static void hwpt_destroy(struct group *group, uint32_t hwpt)
 	measure_end("destroy", group, 0);
 }
 
+/* What is taken off its hwpt and stays open reaches nothing */
+static void leave_open(struct group *group)
+{
+	int ret;
+
+	measure_begin();
+	ret = iommufd_leave(group);
+	measure_end("detach", group, ret);
+	check_detached(group);
+}
+
+/*
+ * A group of several devices goes to hwpts that are made by hand, to the first from
+ * none. The range that is mapped here is in one IOAS only, out of reach from the other.
+ */
+static void by_hand(struct group *group, uint32_t here, uint32_t there)
+{
+	map();
+	leave_open(group);
+	must_work("attach", group, replace(group, here, group));
+	check_reaches("moved");
+	move(group, &containers[0], &containers[1]);
+	check_blocked("elsewhere", &containers[0].ranges[1], &container->ranges[0]);
+	must_work("replace", group, replace(group, there, group));
+	check_reaches("moved");
+	move(group, &containers[1], &containers[0]);
+}
+
 /*
  * Groups move between hwpts that are made by hand and those that an IOAS finds,
- * also of another IOAS. What is refused stays where it is.
+ * also of another IOAS. What is refused stays where it is. Without another
+ * instance the mate is in the other IOAS, and nothing refuses.
  */
 static void replaces(struct group *first, struct group *mate, struct group *other)
 {
+	struct group *peer = other ? other : mate;
 	uint32_t own, others, elsewhere;
 	int ret;
 
 	use_container(&containers[1]);
-	attach(other);
+	attach(peer);
 	map();
 	check_reaches("alone");
-	elsewhere = hwpt_alloc(other);
+	elsewhere = hwpt_alloc(peer);
 	use_container(&containers[0]);
 	attach(first);
 	map();
 	check_reaches("alone");
 	own = hwpt_alloc(first);
-	others = hwpt_alloc(other);
+	others = hwpt_alloc(peer);
 
 	/* from the domain that the IOAS has found, and from one made by hand */
 	replace_refused(first, others, other);
@@ -484,9 +519,11 @@ static void replaces(struct group *first, struct group *mate, struct group *othe
 	must_work("replace", first, iommufd_change(first, own));
 
 	/* the other one's domain comes first, and that of the mate fits */
-	move(other, &containers[1], &containers[0]);
-	attach(mate);
-	check_reaches("replayed");
+	move(peer, &containers[1], &containers[0]);
+	if (other) {
+		attach(mate);
+		check_reaches("replayed");
+	}
 	must_work("replace", first, replace(first, container->fd, NULL));
 	check_reaches("moved");
 	must_work("replace", first, replace(first, container->fd, NULL));
@@ -499,19 +536,17 @@ static void replaces(struct group *first, struct group *mate, struct group *othe
 	check_reaches("left");
 	move(first, &containers[1], &containers[0]);
 
-	/* what is taken off its hwpt and stays open reaches nothing */
+	leave_open(peer);
 	measure_begin();
-	ret = iommufd_leave(other);
-	measure_end("detach", other, ret);
-	check_detached(other);
-	measure_begin();
-	ret = iommufd_change(other, container->fd);
-	measure_end("attach bound=1", other, ret);
-	must_work("attach", other, ret);
+	ret = iommufd_change(peer, container->fd);
+	measure_end("attach bound=1", peer, ret);
+	must_work("attach", peer, ret);
 	check_reaches("replayed");
+	if (!other)
+		by_hand(mate, others, elsewhere);
 
-	hwpt_destroy(other, elsewhere);
-	hwpt_destroy(other, others);
+	hwpt_destroy(peer, elsewhere);
+	hwpt_destroy(peer, others);
 	hwpt_destroy(first, own);
 	detach_all();
 	use_container(&containers[1]);
@@ -546,6 +581,6 @@ void run_scenario(const struct interface *interface, struct group *groups, int c
 		several_instances(groups, count, mate, other);
 	else
 		one_instance(&groups[0], mate);
-	if (via == &iommufd && other)
+	if (via == &iommufd)
 		replaces(&groups[0], mate, other);
 }
